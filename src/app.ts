@@ -1,0 +1,82 @@
+// The composition root: plugins and routes in the order of an event's way. No logic.
+
+import { readFileSync } from 'node:fs';
+import fastifyAccepts from '@fastify/accepts';
+import fastifyHelmet from '@fastify/helmet';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { accountRoutes } from './accounts/account-routes.ts';
+import accountsPlugin from './accounts/accounts-plugin.ts';
+import { User } from './accounts/user.ts';
+import { boardSchemas } from './boards/board.ts';
+import { boardRoutes } from './boards/board-routes.ts';
+import boardsPlugin from './boards/boards-plugin.ts';
+import { itemRoutes } from './boards/item-routes.ts';
+import type { Config } from './config.ts';
+import { BoardEvent } from './events/board-event.ts';
+import eventsPlugin from './events/events-plugin.ts';
+import openApiPlugin from './http/openapi-plugin.ts';
+import problemPlugin, { answerClientError } from './http/problem-plugin.ts';
+import { ProblemBody } from './http/schemas.ts';
+import validationPlugin from './http/validation-plugin.ts';
+import livenessPlugin from './liveness/liveness-plugin.ts';
+import { healthRoutes } from './ops/health-routes.ts';
+import postgresPlugin from './postgres/postgres-plugin.ts';
+import { EventPage } from './streams/event-page.ts';
+import { streamRoutes } from './streams/stream-routes.ts';
+import streamsPlugin from './streams/streams-plugin.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+export type AppConfig = Omit<Config, 'databaseUrl' | 'databaseDirectUrl'> & {
+  databaseUrl: string;
+  databaseDirectUrl: string;
+};
+
+/** @returns the application, not listening yet; `close()` ends all that it started */
+export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Promise<FastifyInstance> {
+  const app = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: 256 * 1024,
+    // Against requests that arrive byte by byte. Node swaps the two when the first is the shorter one, and looks
+    // only every 30 s unless told otherwise.
+    requestTimeout: 10_000,
+    http: { headersTimeout: 8000, connectionsCheckingInterval: 1000 },
+    clientErrorHandler: answerClientError,
+    routerOptions: { maxParamLength: 200 },
+  });
+
+  await app.register(problemPlugin);
+  await app.register(validationPlugin);
+  await app.register(fastifyAccepts);
+  await app.register(fastifyHelmet);
+  await app.register(openApiPlugin, {
+    version,
+    publicUrl: config.publicUrl,
+    schemas: [ProblemBody, User, ...boardSchemas, BoardEvent, EventPage],
+  });
+
+  await app.register(postgresPlugin, { connectionString: config.databaseUrl });
+  await app.register(accountsPlugin);
+  await app.register(eventsPlugin, { connectionString: config.databaseDirectUrl });
+  await app.register(boardsPlugin);
+  await app.register(streamsPlugin);
+  await app.register(livenessPlugin, {
+    redisUrl: config.redisUrl,
+    heartbeatSeconds: config.heartbeatSeconds,
+    streamMaxAgeMinutes: config.streamMaxAgeMinutes,
+  });
+
+  await app.register(accountRoutes, { secureCookies: config.publicUrl?.startsWith('https:') ?? false });
+  await app.register(boardRoutes);
+  await app.register(itemRoutes);
+  await app.register(streamRoutes, {
+    heartbeatSeconds: config.heartbeatSeconds,
+    maySee: async (userId, boardId) => (await app.boards.roleOf(userId, boardId)) !== undefined,
+    readSnapshot: (userId, boardId) => app.snapshots.read(userId, boardId),
+  });
+  await app.register(healthRoutes);
+  return app;
+}

@@ -1,0 +1,145 @@
+// /boards and /boards/:id.
+
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { notFound } from '../errors.ts';
+import { formatCursor } from '../events/cursor.ts';
+import { pageLimit, problemResponses, Uuid } from '../http/schemas.ts';
+import { BoardPatch, NewBoard } from './board.ts';
+import { explainRefusal } from './board-access.ts';
+import { writerHeaders, writerOf } from './write-board.ts';
+
+const params = Type.Object({ id: Uuid });
+const common = { tags: ['Boards and items'], security: [{ session: [] }] };
+const etag = { ETag: { schema: Type.String({ description: 'The cursor, quoted.' }) } };
+
+export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  app.addHook('preHandler', app.requireSession);
+
+  app.get(
+    '/boards',
+    {
+      schema: {
+        ...common,
+        summary: 'My boards, the newest first',
+        querystring: Type.Object({ after: Type.Optional(Uuid), limit: pageLimit(50, 200) }),
+        response: {
+          200: Type.Object({
+            boards: Type.Array(Type.Ref('Board')),
+            next: Type.Union([Uuid, Type.Null()], { description: '`after` of the next page; null on the last one.' }),
+          }),
+          ...problemResponses(400, 401, 503),
+        },
+      },
+    },
+    async (request) => {
+      const { after, limit } = request.query;
+      const boards = await app.boards.list(request.session.user.id, after, limit + 1);
+      const page = boards.slice(0, limit);
+      return { boards: page, next: boards.length > limit ? (page.at(-1)?.id ?? null) : null };
+    },
+  );
+
+  app.post(
+    '/boards',
+    {
+      schema: {
+        ...common,
+        summary: 'Make a board, and own it',
+        headers: writerHeaders,
+        body: NewBoard,
+        response: { 201: Type.Object({ board: Type.Ref('Board') }), ...problemResponses(400, 401, 413, 415, 503) },
+      },
+    },
+    async (request, reply) => {
+      const board = await app.boards.create(writerOf(request), request.body);
+      return reply.code(201).header('location', `/boards/${board.id}`).send({ board });
+    },
+  );
+
+  app.get(
+    '/boards/:id',
+    {
+      schema: {
+        ...common,
+        summary: 'A board with all that is on it',
+        description: 'One consistent snapshot. Open the stream from `cursor` and miss nothing.',
+        params,
+        headers: Type.Object({ 'if-none-match': Type.Optional(Type.String()) }),
+        response: {
+          200: {
+            description: 'The snapshot.',
+            headers: etag,
+            content: { 'application/json': { schema: Type.Ref('Snapshot') } },
+          },
+          304: Type.Null({ description: 'Nothing has happened since the snapshot that `If-None-Match` names.' }),
+          ...problemResponses(401, 404, 503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const userId = request.session.user.id;
+      const known = request.headers['if-none-match'];
+      if (known !== undefined) {
+        const head = await app.snapshots.readHead(userId, request.params.id);
+        if (head === undefined) throw notFound();
+        const current = `"${formatCursor(app.listener.epoch, head)}"`;
+        if (matches(known, current)) return reply.code(304).header('etag', current).send(null);
+      }
+      const snapshot = await app.snapshots.read(userId, request.params.id);
+      if (!snapshot) throw notFound();
+      reply.header('etag', `"${formatCursor(app.listener.epoch, snapshot.seq)}"`).type('application/json');
+      // Already JSON, made by the database: sent as it is.
+      return reply.serializer((payload) => payload as string).send(snapshot.json as never);
+    },
+  );
+
+  app.patch(
+    '/boards/:id',
+    {
+      schema: {
+        ...common,
+        summary: 'Change fields of a board',
+        description: 'A merge patch (RFC 7396) of just the fields that it names.',
+        params,
+        headers: writerHeaders,
+        body: BoardPatch,
+        response: {
+          200: Type.Object({ board: Type.Ref('Board') }),
+          ...problemResponses(400, 401, 403, 404, 413, 415, 503),
+        },
+      },
+    },
+    async (request) => {
+      const writer = writerOf(request);
+      const board = await app.boards.update(writer, request.params.id, request.body);
+      if (!board) throw await explainRefusal(app.boards, 'edit', writer.userId, request.params.id);
+      return { board };
+    },
+  );
+
+  app.delete(
+    '/boards/:id',
+    {
+      schema: {
+        ...common,
+        summary: 'Delete a board with all that is on it',
+        params,
+        headers: writerHeaders,
+        response: { 204: Type.Null({ description: 'Deleted.' }), ...problemResponses(401, 403, 404, 503) },
+      },
+    },
+    async (request, reply) => {
+      const writer = writerOf(request);
+      const deleted = await app.boards.delete(writer, request.params.id);
+      if (!deleted) throw await explainRefusal(app.boards, 'own', writer.userId, request.params.id);
+      return reply.code(204).send(null);
+    },
+  );
+};
+
+/** RFC 9110, 13.1.2: a list of entity tags, compared weakly, or `*`. */
+function matches(ifNoneMatch: string, etagNow: string): boolean {
+  const tags = ifNoneMatch.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags.includes('*') || tags.includes(etagNow);
+}

@@ -1,0 +1,83 @@
+// The SQL of boards and of the roles on them.
+
+import type { Pool } from 'pg';
+import { uuidv7 } from 'uuidv7';
+import type { Board, BoardPatch, NewBoard, Role } from './board.ts';
+import type { WriteBoard, Writer } from './write-board.ts';
+
+export interface BoardStore {
+  /** The boards that the user is a member of, the newest first, after the board `after`. */
+  list(userId: string, after: string | undefined, limit: number): Promise<Board[]>;
+  /** The writer becomes the owner. */
+  create(writer: Writer, board: NewBoard): Promise<Board>;
+  /** @returns undefined when the writer is neither owner nor editor */
+  update(writer: Writer, boardId: string, patch: BoardPatch): Promise<Board | undefined>;
+  /** @returns false when the writer is not an owner */
+  delete(writer: Writer, boardId: string): Promise<boolean>;
+  /** @returns undefined when the user is no member, also of a board that does not exist */
+  roleOf(userId: string, boardId: string): Promise<Role | undefined>;
+}
+
+export function createBoardStore(pool: Pool, writeBoard: WriteBoard): BoardStore {
+  return {
+    async list(userId, after, limit) {
+      const { rows } = await pool.query<{ board: Board }>({
+        name: 'board-list',
+        text: `select board_object(boards) as board
+               from members join boards on boards.id = members.board_id
+               where members.user_id = $1 and ($2::uuid is null or boards.id < $2)
+               order by boards.id desc limit $3`,
+        values: [userId, after ?? null, limit],
+      });
+      return rows.map(({ board }) => board);
+    },
+
+    async create(writer, { name, layout }) {
+      const [created] = await writeBoard<{ board: Board }>(writer, uuidv7(), {
+        name: 'board-create',
+        text: `, board as (
+                 insert into boards (id, name, layout) select $3, $4, coalesce($5, 'canvas') from context
+                 returning id, board_object(boards) as object
+               ), owner as (
+                 insert into members (board_id, user_id, role) select id, $1, 'owner' from board
+               )
+               select object as board from board`,
+        values: [name, layout],
+      });
+      return (created as { board: Board }).board;
+    },
+
+    async update(writer, boardId, { name, layout }) {
+      const [updated] = await writeBoard<{ board: Board }>(writer, boardId, {
+        name: 'board-update',
+        text: `update boards set name = coalesce($4, name), layout = coalesce($5, layout)
+               from context, members
+               where boards.id = $3 and members.board_id = $3 and members.user_id = $1
+                 and members.role in ('owner', 'editor')
+               returning board_object(boards) as board`,
+        values: [name, layout],
+      });
+      return updated?.board;
+    },
+
+    async delete(writer, boardId) {
+      const deleted = await writeBoard(writer, boardId, {
+        name: 'board-delete',
+        text: `delete from boards using context, members
+               where boards.id = $3 and members.board_id = $3 and members.user_id = $1 and members.role = 'owner'
+               returning boards.id`,
+        values: [],
+      });
+      return deleted.length > 0;
+    },
+
+    async roleOf(userId, boardId) {
+      const { rows } = await pool.query<{ role: Role }>({
+        name: 'board-role-of',
+        text: 'select role from members where board_id = $1 and user_id = $2',
+        values: [boardId, userId],
+      });
+      return rows[0]?.role;
+    },
+  };
+}

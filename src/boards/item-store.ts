@@ -1,0 +1,91 @@
+// The SQL of items. Each write is one statement, which checks the writer's role as it writes.
+
+import { generateKeyBetween } from 'fractional-indexing';
+import type { Pool } from 'pg';
+import { uuidv7 } from 'uuidv7';
+import type { Item, ItemPatch, NewItem } from './board.ts';
+import type { WriteBoard, Writer } from './write-board.ts';
+
+export interface ItemStore {
+  /** @returns undefined when there is no such item or the user is no member of the board */
+  get(userId: string, boardId: string, itemId: string): Promise<Item | undefined>;
+  /** Without a rank the item goes to the end of the list. @returns undefined when the writer may not write there */
+  create(writer: Writer, boardId: string, item: NewItem): Promise<Item | undefined>;
+  /** @returns undefined when there is no such item or the writer may not write there */
+  update(writer: Writer, boardId: string, itemId: string, patch: ItemPatch): Promise<Item | undefined>;
+  /** @returns false when there is no such item or the writer may not write there */
+  delete(writer: Writer, boardId: string, itemId: string): Promise<boolean>;
+}
+
+const mayWrite = `members.board_id = $3 and members.user_id = $1 and members.role in ('owner', 'editor')`;
+
+/** How each field of a patch is set. Those that the patch does not name are left alone, whoever writes them meanwhile. */
+const assignments: Record<keyof ItemPatch, (parameter: string) => string> = {
+  text: (parameter) => `text = ${parameter}`,
+  x: (parameter) => `x = ${parameter}`,
+  y: (parameter) => `y = ${parameter}`,
+  color: (parameter) => `color = ${parameter}`,
+  rank: (parameter) => `rank = ${parameter}`,
+  data: (parameter) => `data = merge_patch(data, ${parameter}::jsonb)`,
+};
+
+export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
+  return {
+    async get(userId, boardId, itemId) {
+      const { rows } = await pool.query<{ item: Item }>({
+        name: 'item-get',
+        text: `select item_object(items) as item from items join members using (board_id)
+               where items.id = $1 and board_id = $2 and members.user_id = $3`,
+        values: [itemId, boardId, userId],
+      });
+      return rows[0]?.item;
+    },
+
+    async create(writer, boardId, { text, x, y, color, rank, data }) {
+      const [created] = await writeBoard<{ item: Item }>(writer, boardId, {
+        name: 'item-create',
+        text: `insert into items (id, board_id, text, x, y, color, rank, data)
+               select $4, $3, $5, coalesce($6::float8, 0), coalesce($7::float8, 0), coalesce($8, 'yellow'), $9,
+                 coalesce($10::jsonb, '{}')
+               from context, members where ${mayWrite}
+               returning item_object(items) as item`,
+        values: [uuidv7(), text, x, y, color, rank ?? (await rankAtEnd(pool, boardId)), data],
+      });
+      return created?.item;
+    },
+
+    async update(writer, boardId, itemId, patch) {
+      const fields = (Object.keys(assignments) as Array<keyof ItemPatch>).filter((field) => field in patch);
+      const set = fields.map((field, index) => assignments[field](`$${index + 5}`));
+      const [updated] = await writeBoard<{ item: Item }>(writer, boardId, {
+        name: `item-update-${fields.join('-')}`,
+        text: `update items set ${set.join(', ')}
+               from context, members where items.id = $4 and items.board_id = $3 and ${mayWrite}
+               returning item_object(items) as item`,
+        values: [itemId, ...fields.map((field) => patch[field])],
+      });
+      return updated?.item;
+    },
+
+    async delete(writer, boardId, itemId) {
+      const deleted = await writeBoard(writer, boardId, {
+        name: 'item-delete',
+        text: `delete from items using context, members
+               where items.id = $4 and items.board_id = $3 and ${mayWrite}
+               returning items.id`,
+        values: [itemId],
+      });
+      return deleted.length > 0;
+    },
+  };
+}
+
+/** Two who append at once get the same rank; the order of their ids, which is the order of time, then decides. */
+async function rankAtEnd(pool: Pool, boardId: string): Promise<string> {
+  const { rows } = await pool.query<{ rank: string }>({
+    name: 'item-last-rank',
+    text: 'select rank from items where board_id = $1 order by rank desc limit 1',
+    values: [boardId],
+  });
+  return generateKeyBetween(rows[0]?.rank ?? null, null);
+}

@@ -1,0 +1,117 @@
+// From environment variables to one frozen, typed configuration. Each error names its variable.
+
+import { envSchema } from 'env-schema';
+import { type Static, Type } from 'typebox';
+
+const whole = (minimum: number, maximum: number, fallback: number) =>
+  Type.Integer({ minimum, maximum, default: fallback });
+
+const environmentSchema = Type.Object({
+  PORT: whole(0, 65_535, 3000),
+  HOST: Type.String({ default: '127.0.0.1' }),
+  DATABASE_URL: Type.Optional(Type.String()),
+  DATABASE_DIRECT_URL: Type.Optional(Type.String()),
+  REDIS_URL: Type.Optional(Type.String()),
+  DATA_DIR: Type.String({ default: '.data' }),
+  PUBLIC_URL: Type.Optional(Type.String()),
+  LOG_LEVEL: Type.Union(
+    ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
+    { default: 'info' },
+  ),
+  HEARTBEAT_SECONDS: whole(1, 60, 15),
+  STREAM_MAX_AGE_MINUTES: whole(1, 1440, 30),
+  DRAIN_SECONDS: whole(0, 240, 10),
+});
+
+/** What the process is told from outside. Absent addresses mean the embedded database and the registry in process. */
+export interface Config {
+  port: number;
+  host: string;
+  databaseUrl: string | undefined;
+  /** For LISTEN and migrations, which must go past a transaction pooler. */
+  databaseDirectUrl: string | undefined;
+  redisUrl: string | undefined;
+  dataDir: string;
+  publicUrl: string | undefined;
+  logLevel: string;
+  heartbeatSeconds: number;
+  streamMaxAgeMinutes: number;
+  drainSeconds: number;
+}
+
+/** A setting that is wrong or contradicts another: one line that names it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * @param environment as in `process.env`; an empty variable counts as none
+ * @throws ConfigError at the first setting that is wrong
+ */
+export function loadConfig(environment: Record<string, string | undefined>): Readonly<Config> {
+  const settings = validate(environment);
+  checkUrl('DATABASE_URL', settings.DATABASE_URL, ['postgres:', 'postgresql:']);
+  checkUrl('DATABASE_DIRECT_URL', settings.DATABASE_DIRECT_URL, ['postgres:', 'postgresql:']);
+  checkUrl('REDIS_URL', settings.REDIS_URL, ['redis:', 'rediss:']);
+  checkUrl('PUBLIC_URL', settings.PUBLIC_URL, ['http:', 'https:']);
+  if (settings.DATABASE_DIRECT_URL && !settings.DATABASE_URL) {
+    throw new ConfigError('DATABASE_DIRECT_URL is set without DATABASE_URL: name the database in both.');
+  }
+  if (settings.REDIS_URL && !settings.DATABASE_URL) {
+    throw new ConfigError(
+      'REDIS_URL is set without DATABASE_URL: Redis connects nodes, and they need one database that all can reach.',
+    );
+  }
+  return Object.freeze({
+    port: settings.PORT,
+    host: settings.HOST,
+    databaseUrl: settings.DATABASE_URL,
+    databaseDirectUrl: settings.DATABASE_DIRECT_URL ?? settings.DATABASE_URL,
+    redisUrl: settings.REDIS_URL,
+    dataDir: settings.DATA_DIR,
+    publicUrl: settings.PUBLIC_URL?.replace(/\/+$/, ''),
+    logLevel: settings.LOG_LEVEL,
+    heartbeatSeconds: settings.HEARTBEAT_SECONDS,
+    streamMaxAgeMinutes: settings.STREAM_MAX_AGE_MINUTES,
+    drainSeconds: settings.DRAIN_SECONDS,
+  });
+}
+
+/** The names that {@link loadConfig} reads. */
+export const settingNames = Object.keys(environmentSchema.properties);
+
+function validate(environment: Record<string, string | undefined>): Static<typeof environmentSchema> {
+  const given = Object.fromEntries(
+    settingNames.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
+  );
+  try {
+    return envSchema<Static<typeof environmentSchema>>({
+      schema: environmentSchema,
+      data: given,
+      dotenv: false,
+      env: false,
+    });
+  } catch (error) {
+    throw new ConfigError(describe(error, given), { cause: error });
+  }
+}
+
+function describe(error: unknown, given: Record<string, string | undefined>): string {
+  const [fault] = (error as { errors?: Array<{ instancePath: string; message?: string }> }).errors ?? [];
+  const name = fault?.instancePath.slice(1) ?? '';
+  if (name === 'LOG_LEVEL') {
+    return `LOG_LEVEL must be fatal, error, warn, info, debug, trace or silent, and is '${given[name]}'.`;
+  }
+  return `${name} ${fault?.message ?? String(error)}, and is '${given[name]}'.`;
+}
+
+function checkUrl(name: string, value: string | undefined, protocols: string[]): void {
+  if (value === undefined) return;
+  const protocol = URL.canParse(value) ? new URL(value).protocol : undefined;
+  // The value may hold a password: it is not repeated in the message.
+  if (!protocol || !protocols.includes(protocol)) {
+    throw new ConfigError(
+      `${name} must be an address that starts with ${protocols.map((p) => `${p}//`).join(' or ')}.`,
+    );
+  }
+}

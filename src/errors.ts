@@ -1,0 +1,74 @@
+// Every error that a client can get, by its stable code, and the exception that carries one to the error handler.
+
+export const problems = {
+  TB_INVALID: { status: 400, title: 'The request does not fit the contract' },
+  TB_UNAUTHENTICATED: { status: 401, title: 'Nobody is signed in' },
+  TB_FORBIDDEN: { status: 403, title: 'Your role does not allow this' },
+  TB_NOT_FOUND: { status: 404, title: 'There is nothing here that you may see' },
+  TB_NOT_ACCEPTABLE: { status: 406, title: 'No representation that you accept' },
+  TB_TIMEOUT: { status: 408, title: 'The request took too long to arrive' },
+  TB_TOO_LARGE: { status: 413, title: 'The body is too large' },
+  TB_UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body is in no format that is read here' },
+  TB_HEADERS_TOO_LARGE: { status: 431, title: 'The header fields are too large' },
+  TB_INTERNAL: { status: 500, title: 'The server failed' },
+  TB_UNAVAILABLE: { status: 503, title: 'The server cannot do this now' },
+} as const satisfies Record<`TB_${string}`, { status: number; title: string }>;
+
+export type ProblemCode = keyof typeof problems;
+
+/** One fault of the input: `path` is a JSON pointer into the body, or `/` and the name of a parameter. */
+export interface InputFault {
+  path: string;
+  message: string;
+}
+
+/** Thrown anywhere below a route, answered as `application/problem+json` (RFC 9457). */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+  readonly errors: InputFault[] | undefined;
+  readonly headers: Record<string, string>;
+
+  /**
+   * @param code says status and title, see {@link problems}
+   * @param detail what is wrong with this request and what to do about it; the client reads it
+   * @param more `errors` for bad input; `headers` that the answer carries besides; `cause` for the log
+   */
+  constructor(
+    code: ProblemCode,
+    detail: string,
+    more: { errors?: InputFault[]; headers?: Record<string, string>; cause?: unknown } = {},
+  ) {
+    super(detail, { cause: more.cause });
+    this.code = code;
+    this.errors = more.errors;
+    this.headers = more.headers ?? {};
+  }
+
+  get status(): number {
+    return problems[this.code].status;
+  }
+
+  /** The body of the answer. `type` is an identifier, not an address (RFC 9457, 3.1.1). */
+  toJSON() {
+    const { status, title } = problems[this.code];
+    return {
+      type: `urn:teamboard:error:${this.code}`,
+      title,
+      status,
+      detail: this.message,
+      code: this.code,
+      ...(this.errors && { errors: this.errors }),
+    };
+  }
+}
+
+/** One body for what does not exist and for what the caller may not see, so that the two cannot be told apart. */
+export function notFound(): Problem {
+  return new Problem('TB_NOT_FOUND', 'Check the address, and that you are a member of the board.');
+}
+
+/** For bad input that no schema can describe. */
+export function invalid(path: string, message: string): Problem {
+  return new Problem('TB_INVALID', `${path} ${message}`, { errors: [{ path, message }] });
+}

@@ -1,0 +1,50 @@
+// The OpenAPI 3.1 document, made from the schemas of the routes, and its rendering.
+
+import fastifySwagger from '@fastify/swagger';
+import fastifySwaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import fastifyPlugin from 'fastify-plugin';
+import type { TSchema } from 'typebox';
+import { problems } from '../errors.ts';
+
+const description = `
+Shared boards over plain HTTP: REST in, Server-Sent Events out, PostgreSQL in between.
+
+Every error is \`application/problem+json\` (RFC 9457) with a stable \`code\`:
+
+| code | status | |
+| --- | --- | --- |
+${Object.entries(problems)
+  .map(([code, { status, title }]) => `| \`${code}\` | ${status} | ${title} |`)
+  .join('\n')}
+`.trim();
+
+export interface OpenApiOptions {
+  version: string;
+  publicUrl: string | undefined;
+  /** With a `$id`, so that routes can refer to them and the document names them. */
+  schemas: TSchema[];
+}
+
+/** Register before the routes: it collects them as they come. */
+export default fastifyPlugin(
+  async (app: FastifyInstance, { version, publicUrl, schemas }: OpenApiOptions) => {
+    for (const schema of schemas) app.addSchema(schema);
+    await app.register(fastifySwagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: { title: 'Teamboard', version, description, license: { name: 'MIT' } },
+        ...(publicUrl !== undefined && { servers: [{ url: publicUrl }] }),
+        tags: [{ name: 'Who is calling' }, { name: 'Boards and items' }, { name: 'The stream' }, { name: 'Service' }],
+        components: {
+          securitySchemes: { session: { type: 'apiKey', in: 'cookie', name: 'tb_session' } },
+        },
+      },
+      // The names of the schemas and not def-0, def-1, …
+      refResolver: { buildLocalReference: (schema, _base, _fragment, index) => String(schema.$id ?? `schema${index}`) },
+    });
+    await app.register(fastifySwaggerUi, { routePrefix: '/docs' });
+    app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  },
+  { name: 'openapi' },
+);

@@ -1,0 +1,38 @@
+// The parts that many schemas are made of.
+
+import { Type } from 'typebox';
+
+export const Uuid = Type.String({ format: 'uuid' });
+export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, milliseconds.' });
+export const CursorText = Type.String({
+  description: 'Names a place in the log of one board. Opaque: hand it back as it came.',
+  examples: ['5f0c9a3e-42'],
+});
+
+/** `application/problem+json` (RFC 9457), the body of every error. */
+export const ProblemBody = Type.Object(
+  {
+    type: Type.String(),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String({ description: 'What is wrong with this request and what to do about it.' }),
+    code: Type.String({ pattern: '^TB_[A-Z_]+$', description: 'Stable: programs may depend on it.' }),
+    errors: Type.Optional(
+      Type.Array(Type.Object({ path: Type.String(), message: Type.String() }), { description: 'For bad input.' }),
+    ),
+  },
+  { $id: 'Problem' },
+);
+
+/** The answers that a route may give besides its own, for its `response` schema. */
+export function problemResponses<Status extends number>(...statuses: Status[]) {
+  const response = {
+    description: 'See `code` and `detail`.',
+    content: { 'application/problem+json': { schema: Type.Ref('Problem') } },
+  };
+  return Object.fromEntries(statuses.map((status) => [status, response])) as Record<Status, typeof response>;
+}
+
+/** A page of a list that is read by keyset. */
+export const pageLimit = (fallback: number, maximum: number) =>
+  Type.Integer({ minimum: 1, maximum, default: fallback });

@@ -1,0 +1,84 @@
+// GET /livez and GET /readyz.
+
+import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+
+/** Above this median delay over the last seconds the event loop is choked, and more traffic would make it worse. */
+const CHOKED_MS = 1000;
+const LOOP_WINDOW_MS = 10_000;
+
+const upOrDown = Type.Union([Type.Literal('up'), Type.Literal('down')]);
+
+const Readiness = Type.Object({
+  ready: Type.Boolean(),
+  draining: Type.Boolean({ description: 'The node is going down.' }),
+  choked: Type.Boolean({ description: 'The event loop is late.' }),
+  postgres: upOrDown,
+  listener: upOrDown,
+  registry: upOrDown,
+  streams: Type.Integer({ description: 'Open on this node.' }),
+});
+
+export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  let delays: IntervalHistogram;
+  let window: NodeJS.Timeout;
+  let medianDelayMs = 0;
+
+  app.addHook('onReady', async () => {
+    delays = monitorEventLoopDelay({ resolution: 20 });
+    delays.enable();
+    window = setInterval(() => {
+      medianDelayMs = delays.percentile(50) / 1e6;
+      delays.reset();
+    }, LOOP_WINDOW_MS);
+  });
+  app.addHook('onClose', async () => {
+    clearInterval(window);
+    delays?.disable();
+  });
+
+  app.get(
+    '/livez',
+    {
+      schema: {
+        tags: ['Service'],
+        summary: 'The process answers',
+        response: { 200: Type.Object({ alive: Type.Boolean() }) },
+      },
+    },
+    async () => ({ alive: true }),
+  );
+
+  app.get(
+    '/readyz',
+    {
+      schema: {
+        tags: ['Service'],
+        summary: 'Whether this node should be sent traffic',
+        description:
+          'Names the state of PostgreSQL, listener and registry, but an outage of theirs does not fail it: a proxy ' +
+          'that took every node away would end every EventSource for good.',
+        response: { 200: Readiness, 503: Readiness },
+      },
+    },
+    async (_request, reply) => {
+      const draining = app.openStreams.isDraining;
+      const choked = medianDelayMs > CHOKED_MS;
+      const ready = !draining && !choked;
+      const postgres = await app.pool.query('select').then(
+        () => 'up' as const,
+        () => 'down' as const,
+      );
+      return reply.code(ready ? 200 : 503).send({
+        ready,
+        draining,
+        choked,
+        postgres,
+        listener: app.listener.isUp ? 'up' : 'down',
+        registry: app.registry.state,
+        streams: app.openStreams.size,
+      });
+    },
+  );
+};

@@ -1,0 +1,68 @@
+// What an error of PostgreSQL, or of the way to it, means to a client.
+
+import { invalid, Problem } from '../errors.ts';
+
+const RETRY_AFTER_SECONDS = '2';
+
+/** Node's error codes of a connection that cannot be made or has broken. */
+const connectionErrors = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOENT',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+]);
+
+/** SQLSTATEs that pass by themselves (PostgreSQL manual, appendix A). */
+const passingStates = new Set([
+  '25006', // read_only_sql_transaction: connected to what is a standby since a failover
+  '40001', // serialization_failure
+  '40P01', // deadlock_detected
+  '53300', // too_many_connections
+  '53100', // disk_full
+  '55P03', // lock_not_available: lock_timeout
+  '57014', // query_canceled: statement_timeout
+  '57P01', // admin_shutdown
+  '57P02', // crash_shutdown
+  '57P03', // cannot_connect_now
+  '57P05', // idle_session_timeout
+]);
+
+/** Messages of pg and pg-pool, which give these errors no code. */
+const connectionMessages =
+  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed)/;
+
+/** Faults of the input that the schema of a request cannot see: the field of each check constraint. */
+const fieldOfConstraint = new Map([
+  ['items_text', '/text'],
+  ['items_x', '/x'],
+  ['items_y', '/y'],
+  ['items_color', '/color'],
+  ['items_rank', '/rank'],
+  ['items_data', '/data'],
+]);
+
+/** @returns true when the same statement may succeed later: the database is away, busy or going down */
+export function isUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as Error & { code?: unknown };
+  if (typeof code !== 'string') return connectionMessages.test(error.message);
+  return connectionErrors.has(code) || passingStates.has(code) || code.startsWith('08');
+}
+
+/** @returns the problem to answer with, or undefined when `error` has nothing to do with the database */
+export function asDatabaseProblem(error: unknown): Problem | undefined {
+  if (isUnavailable(error)) {
+    return new Problem('TB_UNAVAILABLE', 'The database does not answer. Try again in a moment.', {
+      headers: { 'retry-after': RETRY_AFTER_SECONDS },
+      cause: error,
+    });
+  }
+  const { code, constraint } = error as { code?: unknown; constraint?: string };
+  const field = code === '23514' && constraint !== undefined ? fieldOfConstraint.get(constraint) : undefined;
+  return field === undefined ? undefined : invalid(field, 'is more than a board can keep');
+}

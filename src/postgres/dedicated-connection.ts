@@ -1,0 +1,146 @@
+// One connection outside the pool that is kept alive for ever, for what belongs to a session: LISTEN, and NOTIFY.
+
+import { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import type { Logger } from '../logger.ts';
+
+const PROBE_INTERVAL_MS = 5000;
+const ANSWER_TIMEOUT_MS = 2000;
+const CONNECT_TIMEOUT_MS = 3000;
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 10_000;
+
+export interface DedicatedConnectionOptions {
+  /** Must lead to PostgreSQL itself or to a pooler in session mode. */
+  connectionString: string;
+  /** Shown in pg_stat_activity and in the log. */
+  name: string;
+  log: Logger;
+  /** Called with each new connection before it counts as up; a rejection drops it and connects again. */
+  onConnect: (client: pg.Client) => Promise<void>;
+  /** Called every 5 s; a rejection, or no answer within 2 s, drops the connection. */
+  probe: (client: pg.Client) => Promise<void>;
+}
+
+/**
+ * node-postgres alone does not notice a half-open connection (70 s and counting, when it was tried): a probe does,
+ * in at most 7 s. A lost connection is opened again for ever, after 0.1 s at first and 10 s at most, with jitter so
+ * that the nodes do not come back to a restarted database in one instant.
+ */
+export class DedicatedConnection {
+  readonly #options: DedicatedConnectionOptions;
+  readonly #stopping = new AbortController();
+  #client: pg.Client | undefined;
+  #drop: ((error: Error) => void) | undefined;
+  #running: Promise<void> | undefined;
+  #failures = 0;
+
+  constructor(options: DedicatedConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** The connection, while it is up. */
+  get client(): pg.Client | undefined {
+    return this.#client;
+  }
+
+  /** Resolves when the connection was up for the first time, however long that takes, or when it was stopped. */
+  start(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#running ??= this.#keepConnected(resolve).finally(resolve);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#drop?.(new Error('stopped'));
+    await this.#running;
+  }
+
+  /** Drops the connection, which opens another. For whoever learns that this one does not work. */
+  reconnect(reason: Error): void {
+    this.#drop?.(reason);
+  }
+
+  async #keepConnected(onFirst: () => void): Promise<void> {
+    const { name, log } = this.#options;
+    while (!this.#stopping.signal.aborted) {
+      const error = await this.#connectOnce(onFirst);
+      if (this.#stopping.signal.aborted) return;
+      const cap = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures);
+      const retryInMs = Math.round(cap / 2 + (Math.random() * cap) / 2);
+      if (this.#failures === 0) log.warn({ connection: name, reason: error.message, retryInMs }, 'connection lost');
+      this.#failures += 1;
+      await delay(retryInMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
+    }
+  }
+
+  /** @returns what ended the connection */
+  async #connectOnce(onUp: () => void): Promise<Error> {
+    // A socket of our own: client.end() waits for the peer, which a half-open connection does not have.
+    const socket = new Socket();
+    const client = new pg.Client({
+      connectionString: this.#options.connectionString,
+      application_name: `teamboard ${this.#options.name}`,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      query_timeout: ANSWER_TIMEOUT_MS,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: PROBE_INTERVAL_MS,
+      stream: () => socket,
+    });
+    const { promise: lost, resolve: lose } = withResolvers<Error>();
+    this.#drop = lose;
+    client.on('error', lose);
+    client.on('end', () => lose(new Error('the server ended the connection')));
+    try {
+      await Promise.race([this.#setUp(client), rejectWith(lost)]);
+      this.#client = client;
+      this.#reportUp();
+      onUp();
+      return await this.#probeUntil(lost, client);
+    } catch (error) {
+      return error as Error;
+    } finally {
+      this.#client = undefined;
+      this.#drop = undefined;
+      if (this.#stopping.signal.aborted) await Promise.race([client.end().catch(() => {}), delay(500)]);
+      socket.destroy();
+    }
+  }
+
+  async #setUp(client: pg.Client): Promise<void> {
+    await client.connect();
+    await this.#options.onConnect(client);
+  }
+
+  async #probeUntil(lost: Promise<Error>, client: pg.Client): Promise<Error> {
+    const ended = new AbortController();
+    void lost.then(() => ended.abort());
+    while (!ended.signal.aborted) {
+      await delay(PROBE_INTERVAL_MS, undefined, { signal: ended.signal }).catch(() => {});
+      if (!ended.signal.aborted) await Promise.race([this.#options.probe(client), rejectWith(lost)]);
+    }
+    return lost;
+  }
+
+  #reportUp(): void {
+    if (this.#failures > 0) {
+      this.#options.log.info({ connection: this.#options.name, afterFailures: this.#failures }, 'connection is back');
+    }
+    this.#failures = 0;
+  }
+}
+
+async function rejectWith(lost: Promise<Error>): Promise<never> {
+  throw await lost;
+}
+
+// Promise.withResolvers comes with Node 22.
+function withResolvers<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => {};
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}

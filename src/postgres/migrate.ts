@@ -1,0 +1,30 @@
+// Brings the database's schema to what this version of the code expects.
+
+import { fileURLToPath } from 'node:url';
+import { runner } from 'node-pg-migrate';
+import type { Logger } from '../logger.ts';
+
+const directory = fileURLToPath(new URL('./migrations', import.meta.url));
+
+/**
+ * Applies the numbered SQL files of `migrations/` that the database does not have yet, each in a transaction. Nodes
+ * that start at once take turns by an advisory lock: the second finds nothing left to do.
+ *
+ * @param connectionString a direct connection: the lock belongs to a session, which a transaction pooler does not keep
+ * @returns the names of the files that were applied
+ */
+export async function migrate(connectionString: string, log: Logger): Promise<string[]> {
+  const quiet = () => {};
+  const applied = await runner({
+    databaseUrl: { connectionString, application_name: 'teamboard migrate', connectionTimeoutMillis: 5000 },
+    dir: directory,
+    direction: 'up',
+    migrationsTable: 'schema_migrations',
+    advisoryLockMode: 'wait',
+    singleTransaction: false,
+    logger: { debug: quiet, info: quiet, warn: (message) => log.warn({}, String(message)), error: quiet },
+  });
+  const names = applied.map(({ name }) => name);
+  if (names.length > 0) log.info({ applied: names }, 'database migrated');
+  return names;
+}

@@ -1,0 +1,42 @@
+// The pool of ordinary queries.
+
+import fastifyPostgres from '@fastify/postgres';
+import type { FastifyInstance } from 'fastify';
+import fastifyPlugin from 'fastify-plugin';
+import type { Pool } from 'pg';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    pool: Pool;
+  }
+}
+
+/**
+ * Decorates `app.pool`. Every wait has an end, so that a database that hangs makes requests fail and not pile up:
+ * for a connection 2 s, for a lock 2 s, for a statement 5 s, for an answer (a half-open connection gives none) 6 s.
+ */
+export default fastifyPlugin(
+  async (app: FastifyInstance, { connectionString }: { connectionString: string }) => {
+    await app.register(fastifyPostgres, {
+      connectionString,
+      application_name: 'teamboard',
+      max: 10,
+      connectionTimeoutMillis: 2000,
+      idleTimeoutMillis: 300_000,
+      // Below the ten minutes after which a proxy in front of a managed database cuts a connection.
+      maxLifetimeSeconds: 540,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 5000,
+      query_timeout: 6000,
+      statement_timeout: 5000,
+      lock_timeout: 2000,
+      idle_in_transaction_session_timeout: 10_000,
+    });
+    // Without a listener, the loss of an idle connection (a restart of PostgreSQL is enough) ends the process.
+    app.pg.pool.on('error', (error) => {
+      app.log.warn({ reason: error.message }, 'lost an idle connection to PostgreSQL; the next query opens another');
+    });
+    app.decorate('pool', app.pg.pool);
+  },
+  { name: 'postgres' },
+);

@@ -1,0 +1,32 @@
+// Why the server ends a stream: what the client is told, and whether coming back makes sense.
+
+interface CloseRule {
+  /** Whether the next attempt can succeed. */
+  retry: boolean;
+  /** From which span the client's delay is drawn, so that those who were closed together do not come back together. */
+  retryMs: [least: number, most: number];
+}
+
+export const closeRules = {
+  shutdown: { retry: true, retryMs: [1000, 10_000] },
+  busy: { retry: true, retryMs: [3000, 30_000] },
+  rotated: { retry: true, retryMs: [1000, 5000] },
+  slow: { retry: true, retryMs: [3000, 10_000] },
+  revoked: { retry: false, retryMs: [30_000, 60_000] },
+  expired: { retry: false, retryMs: [30_000, 60_000] },
+  deleted: { retry: false, retryMs: [30_000, 60_000] },
+} as const satisfies Record<string, CloseRule>;
+
+/** What `close` says. */
+export type CloseReason = keyof typeof closeRules;
+
+/** What the log says: the client may also leave, vanish, or never have been reached. */
+export type EndReason = CloseReason | 'client' | 'dead' | 'failed';
+
+/** @returns a delay in whole milliseconds for the `retry:` field */
+export function drawRetryMs([least, most]: readonly [number, number]): number {
+  return Math.round(least + Math.random() * (most - least));
+}
+
+/** The first `retry:` of every stream, so that a node's death does not bring everyone back in the same instant. */
+export const openingRetryMs = [1000, 3000] as const;

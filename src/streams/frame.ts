@@ -1,0 +1,71 @@
+// Encoded SSE text (WHATWG HTML, 9.2.6): each kind of frame that a stream can carry.
+
+import { createEventBuffer } from 'better-sse';
+import type { BoardEvent } from '../events/board-event.ts';
+import { type CloseReason, closeRules, drawRetryMs } from './close-reason.ts';
+
+export type ResetReason = 'trimmed' | 'ahead' | 'epoch' | 'malformed' | 'gap';
+
+export interface Ready {
+  streamId: string;
+  boardId: string;
+  cursor: string;
+  heartbeatSeconds: number;
+  resumedFrom?: string;
+}
+
+export function readyFrame(ready: Ready): string {
+  return encode('ready', JSON.stringify(ready));
+}
+
+export function changedFrame(cursor: string, event: BoardEvent): string {
+  return encode('changed', JSON.stringify(event), cursor);
+}
+
+/** @param json what `GET /boards/:id` gives */
+export function snapshotFrame(cursor: string, json: string): string {
+  return encode('snapshot', json, cursor);
+}
+
+export function resetFrame(cursor: string, reason: ResetReason): string {
+  return encode('reset', JSON.stringify({ reason, cursor }), cursor);
+}
+
+export function heartbeatFrame(cursor: string): string {
+  return encode('heartbeat', JSON.stringify({ cursor }));
+}
+
+/** Carries its own `retry:`, drawn anew at each call. */
+export function closeFrame(reason: CloseReason): string {
+  const { retry, retryMs } = closeRules[reason];
+  return `retry:${drawRetryMs(retryMs)}\n${encode('close', JSON.stringify({ reason, retry }))}`;
+}
+
+/**
+ * better-sse strips no newline inside an event name or an id, and a newline there forges fields. So names are
+ * literals of this file, ids are cursors (cursor.ts lets no such byte through), and data is one line of JSON, in which
+ * newlines are escaped. Its `push` is not used: it adds a random id to a frame that must have none, and would move
+ * the client's cursor to nowhere.
+ */
+function encode(event: string, json: string, id?: string): string {
+  if (/[\r\n]/.test(json)) throw new TypeError('the data of a frame must be one line');
+  const buffer = createEventBuffer({ serializer: (data) => data as string });
+  if (id !== undefined) buffer.id(id);
+  return buffer.event(event).data(json).dispatch().read();
+}
+
+/** SSE text as bytes, and the same bytes as one chunk of HTTP/1.1 (RFC 9112, 7.1), made once for all sockets. */
+export interface Chunk {
+  text: Buffer;
+  framed: Buffer;
+}
+
+export function encodeChunk(text: string): Chunk {
+  const bytes = Buffer.byteLength(text);
+  const head = `${bytes.toString(16)}\r\n`;
+  const framed = Buffer.allocUnsafe(head.length + bytes + 2);
+  framed.write(head, 'latin1');
+  framed.write(text, head.length);
+  framed.write('\r\n', head.length + bytes, 'latin1');
+  return { framed, text: framed.subarray(head.length, head.length + bytes) };
+}

@@ -1,0 +1,24 @@
+// The stream in words, for the OpenAPI document, which has no form for Server-Sent Events of several kinds.
+
+export const streamDescription = `
+\`Accept: text/event-stream\`, or anything that allows it, opens a stream; \`Accept: application/json\` gives pages of
+the same log (\`after\`, \`limit\`).
+
+**Resume.** \`Last-Event-ID\` (or \`?lastEventId=\`; the header wins) is the cursor of the last event seen. The stream
+goes on with the next one. Without it the stream starts at the present.
+
+**Order.** On one stream the \`seq\` of \`changed\` events goes up by exactly one, from the cursor named in the request;
+where that cannot be kept, \`reset\` (or, with \`?snapshot=true\`, \`snapshot\`) comes before anything else.
+
+| \`event:\` | \`id:\` | When | \`data\` |
+| --- | --- | --- | --- |
+| \`ready\` | no | first | \`{streamId, boardId, cursor, heartbeatSeconds, resumedFrom?}\`; \`cursor\` is where the stream starts, or, when it resumes, the newest event |
+| \`snapshot\` | cursor | with \`?snapshot=true\`: on open without a cursor, and in place of every \`reset\` | what \`GET /boards/:id\` gives |
+| \`changed\` | cursor | each committed change, in order | a \`BoardEvent\` |
+| \`reset\` | cursor | the cursor can't be continued | \`{reason, cursor}\`: fetch the board again; \`reason\` is \`trimmed\`, \`ahead\`, \`epoch\`, \`malformed\` or \`gap\` |
+| \`heartbeat\` | no | every \`heartbeatSeconds\` | \`{cursor}\`: the newest event of the board. Who hears nothing for three of them has a dead stream |
+| \`close\` | no | last | \`{reason, retry}\`; \`reason\` is \`shutdown\`, \`busy\`, \`rotated\`, \`slow\`, \`revoked\` or \`deleted\`; \`retry: false\` means that the next attempt will be refused |
+
+A \`retry:\` field of 1 to 3 s, random per stream, comes first, and another with \`close\`. A node that is going down, or
+that cannot reach its database, answers 200 with \`close\` (\`busy\`): any other status ends an EventSource for good.
+`.trim();

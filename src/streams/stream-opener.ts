@@ -1,0 +1,100 @@
+// From a request that may see the board to an open stream.
+
+import type { OutgoingHttpHeaders } from 'node:http';
+import { createSession } from 'better-sse';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { uuidv7 } from 'uuidv7';
+import { notFound } from '../errors.ts';
+import { parseCursor } from '../events/cursor.ts';
+import { drawRetryMs, openingRetryMs } from './close-reason.ts';
+import type { Hub } from './hub.ts';
+import type { HubBoard } from './hub-board.ts';
+import type { OpenStreams } from './open-streams.ts';
+import { planOpening } from './opening.ts';
+import { SseConnection } from './sse-connection.ts';
+import { type Snapshot, Stream } from './stream.ts';
+
+export interface StreamOpenerOptions {
+  hub: Hub;
+  openStreams: OpenStreams;
+  heartbeatSeconds: number;
+  /** Whether the user may see the board now. */
+  maySee: (userId: string, boardId: string) => Promise<boolean>;
+  /** @returns undefined when the user may not see the board */
+  readSnapshot: (userId: string, boardId: string) => Promise<Snapshot | undefined>;
+}
+
+export interface StreamRequest {
+  userId: string;
+  boardId: string;
+  /** What the client sent as its last event's id, checked by nobody yet. */
+  lastEventId: string | undefined;
+  wantsSnapshot: boolean;
+}
+
+/**
+ * Takes the reply over and opens a stream on it. Everything that can still be an ordinary answer comes before: once
+ * the head has gone, only frames can say anything.
+ *
+ * @throws Problem TB_NOT_FOUND; the error of the database when it is away
+ */
+export async function openStream(
+  options: StreamOpenerOptions,
+  { userId, boardId, lastEventId, wantsSnapshot }: StreamRequest,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const { hub, openStreams, heartbeatSeconds } = options;
+  const readSnapshot = wantsSnapshot ? () => options.readSnapshot(userId, boardId) : undefined;
+  const board = await hub.attach(boardId);
+  let opened = false;
+  try {
+    const admittedAt = board.head;
+    // After the head was read: a removal that this look-up does not see has a later seq, and ends the stream when the
+    // stream gets there. Looked up before, a removal in between would be seen by nobody.
+    if (!(await options.maySee(userId, boardId))) throw notFound();
+    const snapshot = lastEventId === undefined ? await readSnapshot?.() : undefined;
+    const opening = planOpening(lastEventId, hub.epoch, await extentFor(hub, board, admittedAt, lastEventId));
+
+    reply.hijack();
+    const connection = new SseConnection(request.raw, reply.raw, reply.getHeaders() as OutgoingHttpHeaders);
+    // better-sse never hears of a client that left before the session was made, and would keep it for ever.
+    if (connection.gone.aborted) return;
+    await createSession(connection, {
+      retry: drawRetryMs(openingRetryMs),
+      keepAlive: null,
+      trustClientEventId: false,
+    });
+    // It may also have left between the two, which better-sse takes for a connected session.
+    if (connection.gone.aborted) return;
+
+    const stream: Stream = new Stream({
+      id: uuidv7(),
+      userId,
+      connection,
+      hub,
+      board,
+      admittedAt,
+      heartbeatSeconds,
+      readSnapshot,
+      onEnd: (reason, error) => {
+        if (error) request.log.error({ err: error, streamId: stream.id }, 'stream failed');
+        openStreams.delete(stream, reason);
+      },
+    });
+    opened = true;
+    openStreams.add(stream);
+    stream.open(snapshot ? { position: snapshot.seq } : opening, snapshot);
+    // The drain has closed the open streams while this one was on its way.
+    if (openStreams.isDraining) stream.close('busy');
+  } finally {
+    if (!opened) hub.release(board);
+  }
+}
+
+/** A cursor that is ahead of this node may come from one that reads faster: then the database decides. */
+async function extentFor(hub: Hub, board: HubBoard, head: number, lastEventId: string | undefined) {
+  const cursor = lastEventId === undefined ? undefined : parseCursor(lastEventId);
+  if (!cursor) return { head, trimmedTo: 0 };
+  return hub.readExtent(board);
+}

@@ -1,0 +1,73 @@
+// GET /boards/:id/events: the stream, or pages of the same log.
+
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { notFound, Problem } from '../errors.ts';
+import { asProblem, sendProblem } from '../http/problem-plugin.ts';
+import { problemResponses, Uuid } from '../http/schemas.ts';
+import { readEventPage } from './event-page.ts';
+import { closeFrame } from './frame.ts';
+import { streamDescription } from './stream-description.ts';
+import { openStream, type StreamOpenerOptions } from './stream-opener.ts';
+import { lastEventIdOf, StreamHeaders, StreamQuery } from './stream-query.ts';
+
+const STREAM = 'text/event-stream';
+const JSON_TYPE = 'application/json';
+
+export type StreamRouteOptions = Pick<StreamOpenerOptions, 'heartbeatSeconds' | 'maySee' | 'readSnapshot'>;
+
+export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async (app, options) => {
+  const { hub, openStreams, eventLog, listener } = app;
+  const openerOptions: StreamOpenerOptions = { ...options, hub, openStreams };
+
+  app.get(
+    '/boards/:id/events',
+    {
+      // A HEAD of this route would open a stream that nobody reads.
+      exposeHeadRoute: false,
+      preHandler: app.requireSession,
+      schema: {
+        tags: ['The stream'],
+        summary: 'Follow a board',
+        description: streamDescription,
+        security: [{ session: [] }],
+        params: Type.Object({ id: Uuid }),
+        headers: StreamHeaders,
+        querystring: StreamQuery,
+        response: {
+          200: {
+            description: 'The stream; for `Accept: application/json`, a page of the log.',
+            content: { [STREAM]: { schema: Type.String() }, [JSON_TYPE]: { schema: Type.Ref('EventPage') } },
+          },
+          ...problemResponses(400, 401, 404, 406, 503),
+        },
+      },
+      // Any answer but 200 ends an EventSource for good, so what will pass must not be one.
+      errorHandler: (error, request, reply) => {
+        const problem = asProblem(error);
+        if (problem.status !== 503 || request.type([STREAM, JSON_TYPE]) !== STREAM) {
+          sendProblem(problem, error, request, reply);
+          return;
+        }
+        request.log.warn({ reason: String(error) }, 'stream not opened; the client is told to come back');
+        reply.code(200).type(STREAM).header('cache-control', 'no-store, no-transform').send(closeFrame('busy'));
+      },
+    },
+    async (request, reply) => {
+      const { id: boardId } = request.params;
+      const userId = request.session.user.id;
+      // Both fit a client that says nothing (curl's */*): then the first of them it is.
+      const type = request.type([STREAM, JSON_TYPE]);
+      if (!type) throw new Problem('TB_NOT_ACCEPTABLE', `Accept ${STREAM} or ${JSON_TYPE}.`);
+      if (!(await options.maySee(userId, boardId))) throw notFound();
+      if (type === JSON_TYPE) {
+        const { after, limit } = request.query;
+        return reply.send(await readEventPage(eventLog, listener.epoch, boardId, after, limit));
+      }
+      if (openStreams.isDraining) throw new Problem('TB_UNAVAILABLE', 'This node is going down.');
+      const lastEventId = lastEventIdOf(request.headers, request.query);
+      const wantsSnapshot = request.query.snapshot ?? false;
+      await openStream(openerOptions, { userId, boardId, lastEventId, wantsSnapshot }, request, reply);
+    },
+  );
+};

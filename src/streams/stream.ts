@@ -1,0 +1,232 @@
+// One open SSE response, from `ready` to the last frame.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import { formatCursor } from '../events/cursor.ts';
+import type { CloseReason, EndReason } from './close-reason.ts';
+import { type Chunk, closeFrame, type ResetReason, readyFrame, resetFrame, snapshotFrame } from './frame.ts';
+import type { EventFrame, FrameBatch } from './frame-batch.ts';
+import type { Hub } from './hub.ts';
+import type { BoardStream, HubBoard } from './hub-board.ts';
+import type { Opening } from './opening.ts';
+import type { SseConnection } from './sse-connection.ts';
+
+/** Bytes that a stream may have waiting in this process. What is more stays in the log until they have gone. */
+const BUDGET_BYTES = 256 * 1024;
+/** How long a client may take nothing at all while something waits for it. */
+const STALL_MS = 30_000;
+const SNAPSHOT_RETRY_MS = 500;
+
+/** What `GET /boards/:id` gives, and the place in the log that it stands for. */
+export interface Snapshot {
+  json: string;
+  seq: number;
+}
+
+export interface StreamOptions {
+  id: string;
+  userId: string;
+  connection: SseConnection;
+  hub: Hub;
+  board: HubBoard;
+  /** The head at the moment when the user's membership was known to hold: a later removal is in the log after it. */
+  admittedAt: number;
+  heartbeatSeconds: number;
+  /** Set when the client asked for `?snapshot=true`: in place of every `reset`. Undefined when access has ended. */
+  readSnapshot?: (() => Promise<Snapshot | undefined>) | undefined;
+  /** Called once, when nothing more will be sent; with the error when the reason is `failed`. */
+  onEnd: (reason: EndReason, error?: unknown) => void;
+}
+
+/**
+ * Its states: `opening` until the first frames are written; `replaying` while it reads the log from its own position;
+ * `live` while the hub feeds it; `ended`. A live stream whose client does not keep up goes back to replaying: the log
+ * is the overflow queue, so a slow client costs its budget and not its backlog (E5).
+ */
+export class Stream implements BoardStream {
+  readonly id: string;
+  readonly userId: string;
+  readonly openedAt = performance.now();
+  readonly #options: StreamOptions;
+  #state: 'opening' | 'replaying' | 'live' | 'ended' = 'opening';
+  #position = 0;
+  #pendingReset: ResetReason | undefined;
+
+  constructor(options: StreamOptions) {
+    this.#options = options;
+    this.id = options.id;
+    this.userId = options.userId;
+  }
+
+  get boardId(): string {
+    return this.#options.board.id;
+  }
+
+  /** The last event that was written to this stream, or the place where it started. */
+  get position(): number {
+    return this.#position;
+  }
+
+  /** The newest event of the board as this node knows it. */
+  get newestCursor(): string {
+    const { hub, board } = this.#options;
+    return formatCursor(hub.epoch, board.head);
+  }
+
+  get socket() {
+    return this.#options.connection.socket;
+  }
+
+  /** Writes `ready` and starts to follow the log. */
+  open({ position, resumedFrom, reset }: Opening, snapshot?: Snapshot): void {
+    const { id, board, hub, connection, heartbeatSeconds } = this.#options;
+    this.#position = position;
+    this.#pendingReset = reset;
+    board.add(this);
+    connection.gone.addEventListener('abort', () => this.#end('client'), { once: true });
+    const snapshotText = snapshot ? this.#takeSnapshot(snapshot) : '';
+    // To one that continues, the newest event: it is up to date when it gets there. To all others, where they start.
+    const cursor = resumedFrom === undefined ? this.#position : Math.max(this.#position, board.head);
+    const ready = readyFrame({
+      streamId: id,
+      boardId: board.id,
+      cursor: formatCursor(hub.epoch, cursor),
+      heartbeatSeconds,
+      ...(resumedFrom !== undefined && { resumedFrom }),
+    });
+    connection.writeText(ready + snapshotText);
+    void this.#follow();
+  }
+
+  deliver(batch: FrameBatch): void {
+    const { connection, board } = this.#options;
+    const fits = connection.waitingBytes + batch.chunk.text.length <= BUDGET_BYTES;
+    if (fits && !batch.endsAccess && this.#position === batch.from) {
+      connection.write(batch.chunk);
+      this.#position = batch.to;
+    } else {
+      this.#writeFrames(batch.frames);
+      if (this.#state === 'live' && this.#position < batch.to) {
+        board.leave(this);
+        void this.#follow();
+      }
+    }
+  }
+
+  reset(reason: ResetReason): void {
+    if (this.#state === 'ended') return;
+    this.#pendingReset = reason;
+    if (this.#state !== 'live') return;
+    this.#options.board.leave(this);
+    void this.#follow();
+  }
+
+  /** Writes a frame without an id. Skipped when the client has not taken what it was sent before. */
+  sendHeartbeat(heartbeat: Chunk): void {
+    const { connection } = this.#options;
+    if (this.#state !== 'ended' && connection.waitingBytes < BUDGET_BYTES) connection.write(heartbeat);
+  }
+
+  /** Says why, then ends the response cleanly. Does nothing when the stream has ended. */
+  close(reason: CloseReason): void {
+    if (this.#state === 'ended') return;
+    this.#end(reason);
+    this.#options.connection.end(closeFrame(reason));
+  }
+
+  /** Gives up a client that does not answer any more. */
+  abandon(): void {
+    this.#end('dead');
+    this.#options.connection.destroy();
+  }
+
+  /** Reads the log from the stream's own position until the hub can take over. */
+  async #follow(): Promise<void> {
+    const { connection, hub, board } = this.#options;
+    this.#state = 'replaying';
+    try {
+      while (this.#isReplaying()) {
+        const moves = await connection.drained(BUDGET_BYTES / 4, STALL_MS);
+        if (!this.#isReplaying()) return;
+        if (!moves) return this.close('slow');
+        if (this.#pendingReset) {
+          await this.#sendReset(this.#pendingReset);
+        } else if (this.#position >= board.head) {
+          this.#state = 'live';
+          board.join(this);
+        } else {
+          const page = await hub.readPage(board.id, this.#position);
+          if (!this.#isReplaying() || this.#pendingReset) continue;
+          if (page?.from === this.#position) this.#writeFrames(page.frames);
+          else this.#pendingReset = 'trimmed';
+        }
+      }
+    } catch (error) {
+      this.#end('failed', error);
+      connection.destroy();
+    }
+  }
+
+  /** As many as fit into the budget, one at least when nothing waits; none that the stream has had. */
+  #writeFrames(frames: EventFrame[]): void {
+    const { connection } = this.#options;
+    let waiting = connection.waitingBytes;
+    let text = '';
+    let ending: CloseReason | undefined;
+    for (const frame of frames) {
+      if (frame.seq <= this.#position) continue;
+      if (waiting > 0 && waiting + frame.bytes > BUDGET_BYTES) break;
+      text += frame.text;
+      waiting += frame.bytes;
+      this.#position = frame.seq;
+      ending = this.#endedBy(frame);
+      if (ending) break;
+    }
+    if (text) connection.writeText(text);
+    if (ending) this.close(ending);
+  }
+
+  /** The event that ends a user's access is the last one that the user sees (E6). */
+  #endedBy({ seq, ends }: EventFrame): CloseReason | undefined {
+    if (!ends || seq <= this.#options.admittedAt) return undefined;
+    return ends.userId === undefined || ends.userId === this.userId ? ends.reason : undefined;
+  }
+
+  async #sendReset(reason: ResetReason): Promise<void> {
+    const { connection, hub, board, readSnapshot } = this.#options;
+    if (!readSnapshot) {
+      this.#pendingReset = undefined;
+      this.#position = board.head;
+      connection.writeText(resetFrame(formatCursor(hub.epoch, this.#position), reason));
+      return;
+    }
+    try {
+      const snapshot = await readSnapshot();
+      if (!this.#isReplaying()) return;
+      this.#pendingReset = undefined;
+      if (!snapshot) this.close('revoked');
+      else connection.writeText(this.#takeSnapshot(snapshot));
+    } catch {
+      // The database is away; whoever reads the log says so. Until then the stream stays open.
+      await delay(SNAPSHOT_RETRY_MS, undefined, { ref: false });
+    }
+  }
+
+  #takeSnapshot({ json, seq }: Snapshot): string {
+    this.#position = seq;
+    return snapshotFrame(formatCursor(this.#options.hub.epoch, seq), json);
+  }
+
+  // A method and not a comparison in place: the state changes while something is awaited.
+  #isReplaying(): boolean {
+    return this.#state === 'replaying';
+  }
+
+  #end(reason: EndReason, error?: unknown): void {
+    if (this.#state === 'ended') return;
+    this.#state = 'ended';
+    const { board, hub, onEnd } = this.#options;
+    board.remove(this);
+    hub.release(board);
+    onEnd(reason, error);
+  }
+}

@@ -1,0 +1,51 @@
+// Wires ④ and ⑤ of an event's way: hub, open streams, and their end.
+
+import type { FastifyInstance } from 'fastify';
+import fastifyPlugin from 'fastify-plugin';
+import { Hub } from './hub.ts';
+import { OpenStreams } from './open-streams.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    hub: Hub;
+    openStreams: OpenStreams;
+  }
+}
+
+export default fastifyPlugin(
+  async (app: FastifyInstance) => {
+    const { listener, eventLog } = app;
+    const hub = new Hub({
+      log: eventLog,
+      logger: app.log,
+      listen: (boardId) => listener.listen(boardId),
+      unlisten: (boardId) => listener.unlisten(boardId),
+    });
+    listener.subscribe({
+      onNotification: (boardId, head) => hub.wake(boardId, head),
+      onConnected: (epoch) => hub.resume(epoch),
+    });
+    const openStreams = new OpenStreams();
+    openStreams.subscribe({
+      opened: (stream) => {
+        app.log.info(describe(stream), 'stream opened');
+      },
+      ended: (stream, reason) => {
+        const seconds = Math.round((performance.now() - stream.openedAt) / 1000);
+        app.log.info({ ...describe(stream), reason, position: stream.position, seconds }, 'stream closed');
+      },
+    });
+    app.decorate('hub', hub);
+    app.decorate('openStreams', openStreams);
+
+    app.addHook('onReady', async () => hub.start());
+    // Here and not in onClose: the server waits for open responses before it closes, and would wait for ever.
+    app.addHook('preClose', async () => openStreams.drain(0));
+    app.addHook('onClose', async () => hub.stop());
+  },
+  { name: 'streams', dependencies: ['events'] },
+);
+
+function describe({ id, boardId, userId }: { id: string; boardId: string; userId: string }) {
+  return { streamId: id, boardId, userId };
+}
