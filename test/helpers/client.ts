@@ -1,0 +1,84 @@
+// A signed-in user who speaks JSON.
+
+import type { TestNode } from './node.ts';
+
+export interface Answer<Body = Record<string, unknown>> {
+  status: number;
+  headers: Headers;
+  /** Parsed when it is JSON; undefined when there is none. */
+  body: Body;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: a test knows what it asked for
+type Json = any;
+
+export class Client {
+  readonly #base: string;
+  readonly cookie: string;
+  readonly user: { id: string; name: string };
+
+  private constructor(base: string, cookie: string, user: { id: string; name: string }) {
+    this.#base = base;
+    this.cookie = cookie;
+    this.user = user;
+  }
+
+  /** A new guest. */
+  static async signUp(node: Pick<TestNode, 'url'>, name = 'Ada'): Promise<Client> {
+    const response = await fetch(`${node.url}/guests`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name }),
+    });
+    const [cookie = ''] = response.headers.getSetCookie();
+    const { user } = (await response.json()) as { user: { id: string; name: string } };
+    return new Client(node.url, cookie.split(';')[0] ?? '', user);
+  }
+
+  /** The same user, at another node of the same database. */
+  at(node: Pick<TestNode, 'url'>): Client {
+    return new Client(node.url, this.cookie, this.user);
+  }
+
+  async request(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<Json>> {
+    const response = await fetch(this.#base + path, {
+      method,
+      headers: { cookie: this.cookie, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    const isJson = response.headers.get('content-type')?.includes('json') ?? false;
+    return {
+      status: response.status,
+      headers: response.headers,
+      body: isJson && text ? JSON.parse(text) : text || undefined,
+    };
+  }
+
+  get(path: string, headers?: Record<string, string>): Promise<Answer<Json>> {
+    return this.request('GET', path, undefined, headers);
+  }
+
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer<Json>> {
+    return this.request('POST', path, body, headers);
+  }
+
+  patch(path: string, body: unknown, headers?: Record<string, string>): Promise<Answer<Json>> {
+    return this.request('PATCH', path, body, headers);
+  }
+
+  delete(path: string, headers?: Record<string, string>): Promise<Answer<Json>> {
+    return this.request('DELETE', path, undefined, headers);
+  }
+
+  /** @returns the id of a new board that this user owns */
+  async createBoard(name = 'Plans'): Promise<string> {
+    const { body } = await this.post('/boards', { name });
+    return body.board.id;
+  }
+}

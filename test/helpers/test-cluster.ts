@@ -1,0 +1,93 @@
+// The one PostgreSQL of a test run: started before the first file, stopped after the last.
+
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { EmbeddedPostgres } from '../../src/postgres/embedded/embedded-postgres.ts';
+import { stopOrphan } from '../../src/postgres/embedded/orphan.ts';
+import { migrate } from '../../src/postgres/migrate.ts';
+
+const PREFIX = 'teamboard-test-';
+const TEMPLATE = 'template_teamboard';
+const log = { info: () => {}, warn: () => {} };
+
+// The files of a run, and the scripts before and after it, are children of one tap process.
+const folder = join(tmpdir(), PREFIX + process.ppid);
+const dataDir = join(folder, 'postgres');
+const urlFile = join(folder, 'url');
+
+/** Leaves the server running when this process exits. */
+export async function startCluster(): Promise<void> {
+  await removeStaleClusters();
+  await mkdir(folder, { mode: 0o755 });
+  await chmod(folder, 0o755);
+  const { connectionString } = await new EmbeddedPostgres({ dataDir, log }).start();
+  const admin = new pg.Client({ connectionString });
+  await admin.connect();
+  // The data goes with the run: no test pulls the plug of this server.
+  await admin.query('alter system set fsync = off');
+  await admin.query('select pg_reload_conf()');
+  await admin.query(`create database ${TEMPLATE}`);
+  await admin.end();
+  await migrate(databaseUrl(connectionString, TEMPLATE), log);
+  await writeFile(urlFile, connectionString);
+}
+
+export async function stopCluster(): Promise<void> {
+  await removeCluster(folder);
+}
+
+/** @returns the address of a new, migrated database */
+export async function createDatabase(name: string): Promise<string> {
+  await administer(`create database ${name} template ${TEMPLATE}`);
+  return databaseUrl(await clusterUrl(), name);
+}
+
+/** @returns the address of a new database without tables */
+export async function createEmptyDatabase(name: string): Promise<string> {
+  await administer(`create database ${name}`);
+  return databaseUrl(await clusterUrl(), name);
+}
+
+export async function dropDatabase(name: string): Promise<void> {
+  await administer(`drop database ${name} with (force)`);
+}
+
+async function administer(sql: string): Promise<void> {
+  const admin = new pg.Client({ connectionString: await clusterUrl() });
+  await admin.connect();
+  await admin.query(sql);
+  await admin.end();
+}
+
+async function clusterUrl(): Promise<string> {
+  if (!existsSync(urlFile)) throw new Error('no PostgreSQL for the tests: run them with `npm test` or `npx tap FILE`');
+  return readFile(urlFile, 'utf8');
+}
+
+function databaseUrl(connectionString: string, name: string): string {
+  return connectionString.replace('/teamboard?', `/${name}?`);
+}
+
+/** Of runs that were killed. */
+async function removeStaleClusters(): Promise<void> {
+  const names = (await readdir(tmpdir())).filter((name) => name.startsWith(PREFIX));
+  const stale = names.filter((name) => !isAlive(Number(name.slice(PREFIX.length))));
+  for (const name of stale) await removeCluster(join(tmpdir(), name));
+}
+
+async function removeCluster(path: string): Promise<void> {
+  await stopOrphan(join(path, 'postgres'), log);
+  await rm(path, { recursive: true, force: true });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

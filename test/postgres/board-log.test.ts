@@ -1,0 +1,352 @@
+// The triggers that write the log of each board: numbering, capture, and what no writer can get around.
+
+import fc from 'fast-check';
+import { generateKeyBetween, generateNKeysBetween } from 'fractional-indexing';
+import pg from 'pg';
+import t, { type Test } from 'tap';
+import { uuidv7 } from 'uuidv7';
+import { migrate } from '../../src/postgres/migrate.ts';
+import { useDatabase } from '../helpers/node.ts';
+import { createEmptyDatabase, dropDatabase } from '../helpers/test-cluster.ts';
+import { until } from '../helpers/until.ts';
+
+const { sql, url, pool } = await useDatabase(t);
+
+interface LoggedEvent {
+  seq: number;
+  resource: string;
+  action: string;
+  resource_id: string;
+  object: Record<string, unknown>;
+  changes: string[] | null;
+  actor_id: string | null;
+  actor_name: string | null;
+  mutation_id: string | null;
+}
+
+async function createBoard(): Promise<string> {
+  const [board] = await sql<{ id: string }>(`insert into boards (name) values ('Plans') returning id`);
+  return board?.id ?? '';
+}
+
+async function createUser(name = 'Ada'): Promise<string> {
+  const id = uuidv7();
+  await sql('insert into users (id, name, guest) values ($1, $2, true)', [id, name]);
+  return id;
+}
+
+async function readLog(boardId: string): Promise<LoggedEvent[]> {
+  return sql<LoggedEvent & pg.QueryResultRow>(
+    `select seq::int, resource, action, resource_id, object, changes, actor_id, actor_name, mutation_id
+     from board_events where board_id = $1 order by seq`,
+    [boardId],
+  );
+}
+
+/** What the log says must be what the head says, from 1 and without a hole (E2). */
+async function checkGapless(t: Test, boardId: string): Promise<number> {
+  const events = await readLog(boardId);
+  const [log] = await sql<{ head: number }>('select head::int from board_log where board_id = $1', [boardId]);
+  t.strictSame(
+    events.map(({ seq }) => seq),
+    events.map((_, index) => index + 1),
+    'the seqs rise by one from 1',
+  );
+  t.equal(log?.head, events.length, 'the head is the newest event');
+  return events.length;
+}
+
+const summary = (events: LoggedEvent[]) => events.map(({ resource, action }) => `${resource} ${action}`);
+
+t.test('every change of every writer is one event, with what it changed (E3)', async (t) => {
+  const boardId = await createBoard();
+  const userId = await createUser();
+  await sql('insert into members (board_id, user_id, role) values ($1, $2, $3)', [boardId, userId, 'viewer']);
+  await sql(`update members set role = 'editor' where board_id = $1`, [boardId]);
+  const [item] = await sql<{ id: string }>(`insert into items (board_id, text) values ($1, 'a') returning id`, [
+    boardId,
+  ]);
+  await sql(`update items set text = 'b', x = 2, data = '{"k": 1}' where id = $1`, [item?.id]);
+  await sql(`update boards set layout = 'list' where id = $1`, [boardId]);
+  await sql('delete from items where id = $1', [item?.id]);
+  await sql('delete from members where board_id = $1', [boardId]);
+
+  const events = await readLog(boardId);
+  t.strictSame(summary(events), [
+    'board created',
+    'member created',
+    'member updated',
+    'item created',
+    'item updated',
+    'board updated',
+    'item deleted',
+    'member deleted',
+  ]);
+  t.strictSame(
+    events.map(({ changes }) => changes),
+    [null, null, ['role'], null, ['text', 'x', 'data'], ['layout'], null, null],
+  );
+  t.match(events[4]?.object, { id: item?.id, boardId, text: 'b', x: 2, y: 0, data: { k: 1 }, version: 2 });
+  t.match(events[6]?.object, { text: 'b', version: 2 }, 'a deleted item is shown as it was');
+  t.match(events[1]?.object, { boardId, user: { id: userId, name: 'Ada' }, role: 'viewer' });
+  await checkGapless(t, boardId);
+});
+
+t.test('a thousand rows of one statement are a thousand events in a row', async (t) => {
+  const boardId = await createBoard();
+  await sql(`insert into items (board_id, text) select $1, n::text from generate_series(1, 1000) n`, [boardId]);
+  t.equal(await checkGapless(t, boardId), 1001);
+  const events = await readLog(boardId);
+  t.strictSame(
+    events.slice(1).map(({ object }) => object.text),
+    Array.from({ length: 1000 }, (_, index) => String(index + 1)),
+    'in the order in which the rows were written',
+  );
+});
+
+t.test('actor and mutation reach the log from any transaction that says them', async (t) => {
+  const boardId = await createBoard();
+  const userId = await createUser('Grace');
+  const client = await pool.connect();
+  await client.query('begin');
+  await client.query(`select set_config('teamboard.actor', $1, true)`, [userId]);
+  await client.query(`select set_config('teamboard.mutation_id', 'import-7', true)`);
+  await client.query(`insert into items (board_id, text) values ($1, 'a')`, [boardId]);
+  await client.query('commit');
+  await client.query(`insert into items (board_id, text) values ($1, 'b')`, [boardId]);
+  client.release();
+  const [, first, second] = await readLog(boardId);
+  t.match(first, { actor_id: userId, actor_name: 'Grace', mutation_id: 'import-7' });
+  t.match(first?.object, { createdBy: userId, updatedBy: userId });
+  t.match(second, { actor_id: null, mutation_id: null }, 'the settings end with their transaction');
+});
+
+t.test('version, times and authors cannot be forged or forgotten', async (t) => {
+  const boardId = await createBoard();
+  await sql(
+    `insert into items (board_id, text, version, created_at, updated_at) values ($1, 'a', 9, '2001-01-01', '2001-01-01')`,
+    [boardId],
+  );
+  await sql(`update items set text = 'b', version = 77, created_at = '2001-01-01' where board_id = $1`, [boardId]);
+  const [item] = await sql('select version, created_at, updated_at from items where board_id = $1', [boardId]);
+  t.equal(item?.version, 2);
+  t.ok(item?.created_at.getFullYear() > 2020);
+  t.ok(item?.updated_at >= item?.created_at);
+});
+
+t.test('an update that changes nothing is no event and keeps the version', async (t) => {
+  const boardId = await createBoard();
+  await sql(`insert into items (board_id, text) values ($1, 'a')`, [boardId]);
+  await sql(`update items set text = 'a', x = 0 where board_id = $1`, [boardId]);
+  await sql('update boards set name = name where id = $1', [boardId]);
+  t.equal(await checkGapless(t, boardId), 2);
+});
+
+t.test('a deleted board ends its log with `board deleted`, whatever it took with it', async (t) => {
+  const boardId = await createBoard();
+  await sql(`insert into items (board_id, text) select $1, 'x' from generate_series(1, 50)`, [boardId]);
+  await sql('insert into members (board_id, user_id, role) values ($1, $2, $3)', [
+    boardId,
+    await createUser(),
+    'owner',
+  ]);
+  const client = await pool.connect();
+  await client.query('begin');
+  await client.query(`insert into items (board_id, text) values ($1, 'last')`, [boardId]);
+  await client.query('delete from boards where id = $1', [boardId]);
+  await client.query('commit');
+  client.release();
+  const events = await readLog(boardId);
+  t.equal(await checkGapless(t, boardId), 54);
+  t.match(events.at(-1), { resource: 'board', action: 'deleted', object: { id: boardId, name: 'Plans' } });
+  t.equal(events.filter(({ action }) => action === 'deleted').length, 1);
+  t.strictSame(await sql('select * from items where board_id = $1', [boardId]), []);
+});
+
+t.test('what rolls back is no event, also to a savepoint, also with immediate constraints (E3)', async (t) => {
+  const boardId = await createBoard();
+  const client = await pool.connect();
+  const insert = (text: string) => client.query('insert into items (board_id, text) values ($1, $2)', [boardId, text]);
+  await client.query('begin');
+  await insert('one');
+  await client.query('savepoint s');
+  await insert('lost');
+  await client.query('rollback to s');
+  await client.query('set constraints all immediate');
+  await insert('two');
+  await client.query('savepoint s');
+  await insert('lost too');
+  await client.query('rollback to s');
+  await insert('three');
+  await client.query('commit');
+  await client.query('begin');
+  await insert('never');
+  await client.query('rollback');
+  client.release();
+  t.equal(await checkGapless(t, boardId), 4);
+  const events = await readLog(boardId);
+  t.strictSame(
+    events.slice(1).map(({ object }) => object.text),
+    ['one', 'two', 'three'],
+  );
+});
+
+t.test('what would escape the log, or be two boards at once, is refused', async (t) => {
+  const boardId = await createBoard();
+  const other = await createBoard();
+  await sql(`insert into items (board_id, text) values ($1, 'a')`, [boardId]);
+  for (const table of ['boards', 'items', 'members', 'board_events']) {
+    await t.rejects(sql(`truncate ${table} cascade`), { code: '0A000' }, `truncate ${table}`);
+  }
+  await t.rejects(sql('update items set board_id = $2 where board_id = $1', [boardId, other]), { code: '23001' });
+  await t.rejects(sql('update items set id = uuid_v7() where board_id = $1', [boardId]), { code: '23001' });
+  await t.rejects(sql(`insert into items (board_id, text, x) values ($1, 'a', 'NaN')`, [boardId]), { code: '23514' });
+  await t.rejects(sql(`insert into items (board_id, text, x) values ($1, 'a', 'Infinity')`, [boardId]), {
+    code: '23514',
+  });
+  t.equal(await checkGapless(t, boardId), 2);
+});
+
+t.test('a role that may only write items is recorded and cannot write the log', async (t) => {
+  const boardId = await createBoard();
+  await sql('create role importer; grant insert on items to importer; grant usage on schema public to importer');
+  t.teardown(() => sql('drop owned by importer; drop role importer'));
+  const client = await pool.connect();
+  await client.query('set role importer');
+  await client.query(`insert into items (board_id, text) values ($1, 'imported')`, [boardId]);
+  await t.rejects(client.query(`delete from board_events`), { code: '42501' });
+  await client.query('reset role');
+  client.release();
+  t.equal(await checkGapless(t, boardId), 2);
+});
+
+t.test('a foreign writer wakes the board once per transaction; our own wakes it after the commit', async (t) => {
+  const boardId = await createBoard();
+  const listener = new pg.Client({ connectionString: url });
+  t.teardown(() => listener.end());
+  await listener.connect();
+  const payloads: Array<string | undefined> = [];
+  listener.on('notification', ({ payload }) => payloads.push(payload));
+  await listener.query(`listen "board_${boardId}"`);
+  await sql(`insert into items (board_id, text) select $1, 'x' from generate_series(1, 100)`, [boardId]);
+  await sql(
+    `with context as materialized (select begin_write(null, null))
+     insert into items (board_id, text) select $1, 'ours' from context`,
+    [boardId],
+  );
+  await sql(`notify "board_${boardId}", 'marker'`);
+  await until(() => payloads.includes('marker'), 'the marker');
+  t.strictSame(payloads, ['101', 'marker']);
+});
+
+t.test('writers of one row and of many on one board do not deadlock (16 at once)', async (t) => {
+  const boardId = await createBoard();
+  await sql(`insert into items (board_id, text) select $1, n::text from generate_series(1, 8) n`, [boardId]);
+  const rows = await sql<{ id: string }>('select id from items where board_id = $1 order by id', [boardId]);
+  const ids = rows.map(({ id }) => id);
+  let committed = 0;
+  const write = async (writer: number) => {
+    for (let turn = 0; turn < 40; turn += 1) {
+      const one = ids[(writer * 7 + turn) % ids.length];
+      if (writer % 2 === 0) {
+        await sql('update items set x = x + 1 where id = $1', [one]);
+      } else {
+        await sql(
+          `update items set y = y + 1 where id in
+           (select id from items where board_id = $1 and id >= $2 order by id for update)`,
+          [boardId, one],
+        );
+        await sql(`insert into items (board_id, text) values ($1, 'new')`, [boardId]);
+      }
+      committed += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, (_, writer) => write(writer)));
+  t.equal(committed, 640);
+  const [deadlocks] = await sql(`select deadlocks::int from pg_stat_database where datname = current_database()`);
+  t.equal(deadlocks?.deadlocks, 0);
+  await checkGapless(t, boardId);
+});
+
+t.test('two nodes that migrate an empty database at once both succeed', async (t) => {
+  const name = `test_migrate_${process.pid}`;
+  const empty = await createEmptyDatabase(name);
+  t.teardown(() => dropDatabase(name));
+  const log = { info: () => {}, warn: () => {} };
+  const applied = await Promise.all([migrate(empty, log), migrate(empty, log), migrate(empty, log)]);
+  t.strictSame(applied.flat().sort(), ['0001_accounts', '0002_boards', '0003_board_log'], 'each file once');
+  t.strictSame(await migrate(empty, log), [], 'and then there is nothing left to do');
+});
+
+t.test('merge_patch is RFC 7396', async (t) => {
+  const mergePatch = (target: fc.JsonValue, patch: fc.JsonValue): fc.JsonValue => {
+    if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
+    const isObject = typeof target === 'object' && target !== null && !Array.isArray(target);
+    const merged: Record<string, fc.JsonValue> = isObject ? { ...target } : {};
+    for (const [name, value] of Object.entries(patch)) {
+      if (value === null) delete merged[name];
+      else merged[name] = mergePatch(merged[name] ?? null, value);
+    }
+    return merged;
+  };
+  // Few names, so that target and patch meet; no NUL, which jsonb cannot hold.
+  const value = fc.letrec((tie) => ({
+    json: fc.oneof(
+      { maxDepth: 3 },
+      fc.constantFrom(null, true, 0, 1.5, '', 'text'),
+      fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('json'), { maxKeys: 3, noNullPrototype: true }),
+      fc.array(tie('json'), { maxLength: 2 }),
+    ),
+  })).json as fc.Arbitrary<fc.JsonValue>;
+  const holds = fc.assert(
+    fc.asyncProperty(value, value, async (target, patch) => {
+      const [row] = await sql('select merge_patch($1::jsonb, $2::jsonb) as merged', [
+        JSON.stringify(target),
+        JSON.stringify(patch),
+      ]);
+      return JSON.stringify(sorted(row?.merged)) === JSON.stringify(sorted(mergePatch(target, patch)));
+    }),
+    { numRuns: 200 },
+  );
+  await t.resolves(holds);
+});
+
+t.test('is_rank accepts what fractional-indexing makes, and only what it can go on from', async (t) => {
+  const isRank = async (rank: string) => (await sql('select is_rank($1) as ok', [rank]))[0]?.ok as boolean;
+  const made = [
+    ...generateNKeysBetween(null, null, 300),
+    generateKeyBetween(null, 'a0'),
+    generateKeyBetween('a0', 'a1'),
+  ];
+  for (let key = 'a0', count = 0; count < 100; count += 1) {
+    key = generateKeyBetween(null, key);
+    made.push(key);
+  }
+  const [row] = await sql('select bool_and(is_rank(rank)) as ok from unnest($1::text[]) rank', [made]);
+  t.equal(row?.ok, true);
+  const holds = fc.assert(
+    fc.asyncProperty(fc.stringMatching(/^[A-Za-z0-9]{1,6}$/), async (rank) => {
+      const usable = (() => {
+        try {
+          generateKeyBetween(rank, null);
+          return true;
+        } catch {
+          return false;
+        }
+      })();
+      return (await isRank(rank)) === usable;
+    }),
+    { numRuns: 200 },
+  );
+  await t.resolves(holds);
+});
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([name, member]) => [name, sorted(member)]),
+  );
+}

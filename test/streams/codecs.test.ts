@@ -1,0 +1,184 @@
+// The codecs of the stream: what goes in comes out of a browser's parser, and nothing else does.
+
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
+import fc from 'fast-check';
+import t from 'tap';
+import type { BoardEvent } from '../../src/events/board-event.ts';
+import { boardOf, channelOf } from '../../src/events/channel.ts';
+import { formatCursor, parseCursor } from '../../src/events/cursor.ts';
+import { closeRules, drawRetryMs } from '../../src/streams/close-reason.ts';
+import {
+  changedFrame,
+  closeFrame,
+  encodeChunk,
+  heartbeatFrame,
+  readyFrame,
+  resetFrame,
+  snapshotFrame,
+} from '../../src/streams/frame.ts';
+import { FrameBatch } from '../../src/streams/frame-batch.ts';
+import { planOpening } from '../../src/streams/opening.ts';
+
+const boardId = '01a203b6-1fa0-7192-875a-07443cb85f66';
+const epoch = fc.stringMatching(/^[0-9a-f]{8}$/);
+const seq = fc.maxSafeNat();
+// Any text, with the characters that end lines and fields in SSE more often than chance has them.
+const text = fc.string({
+  unit: fc.oneof(
+    fc.constantFrom('\r', '\n', '\r\n', '\n\n', ':', ' ', '\u2028', '\ufeff', 'id:', 'data:'),
+    fc.string({ unit: 'binary' }),
+  ),
+});
+
+function parse(wire: string): EventSourceMessage[] {
+  const events: EventSourceMessage[] = [];
+  createParser({ onEvent: (event) => void events.push(event) }).feed(wire);
+  return events;
+}
+
+function eventWith(seqOfEvent: number, value: string): BoardEvent {
+  return {
+    seq: seqOfEvent,
+    boardId,
+    resource: 'item',
+    action: 'updated',
+    id: boardId,
+    object: { text: value, [value]: 1 },
+    changes: ['text'],
+    actor: { id: boardId, name: value },
+    mutationId: value,
+    at: '2026-11-22T10:00:00.000Z',
+  };
+}
+
+t.test('a cursor comes back as it went out, and is short and plain enough for a cross-origin header', async (t) => {
+  fc.assert(
+    fc.property(epoch, seq, (e, s) => {
+      const cursor = formatCursor(e, s);
+      t.match(cursor, /^[0-9a-f-]{1,39}$/);
+      t.strictSame(parseCursor(cursor), { epoch: e, seq: s });
+    }),
+  );
+});
+
+t.test('what no cursor can be is read as none', async (t) => {
+  const wrong = [
+    '',
+    '-',
+    '0',
+    'abcdef01',
+    'abcdef01-',
+    'abcdef01--1',
+    'abcdef01-1.5',
+    'abcdef01-01',
+    ' abcdef01-1',
+    'ABCDEF01-1',
+  ];
+  for (const cursor of [...wrong, 'abcdef01-9007199254740992', 'abcdef01-1\n', 'abcdef01-1e3', '__proto__']) {
+    t.equal(parseCursor(cursor), undefined, JSON.stringify(cursor));
+  }
+  fc.assert(
+    fc.property(text, (value) => {
+      const parsed = parseCursor(value);
+      return parsed === undefined || formatCursor(parsed.epoch, parsed.seq) === value;
+    }),
+  );
+});
+
+t.test('a channel is made of a UUID and nothing else', async (t) => {
+  t.equal(channelOf(boardId), `board_${boardId}`);
+  t.ok(Buffer.byteLength(channelOf(boardId)) < 64, 'PostgreSQL would cut a longer one');
+  t.equal(boardOf(channelOf(boardId)), boardId);
+  for (const wrong of ['', 'x', `${boardId}"; drop table boards; --`, boardId.toUpperCase(), `${boardId}\n`]) {
+    t.throws(() => channelOf(wrong), TypeError, JSON.stringify(wrong));
+    t.equal(boardOf(`board_${wrong}`), undefined);
+  }
+});
+
+t.test('any text in an event arrives as it was, in one event with its own id', async (t) => {
+  const holds = fc.property(epoch, fc.nat(), text, (e, s, value) => {
+    const event = eventWith(s, value);
+    const events = parse(changedFrame(formatCursor(e, s), event) + heartbeatFrame('abcdef01-1'));
+    t.equal(events.length, 2);
+    t.equal(events[0]?.event, 'changed');
+    t.equal(events[0]?.id, `${e}-${s}`);
+    // A lone surrogate has no UTF-8; JSON escapes it, and so it arrives all the same.
+    t.strictSame(JSON.parse(events[0]?.data ?? ''), event);
+  });
+  fc.assert(holds);
+});
+
+t.test('only frames with a place in the log carry an id: better-sse would invent one', async (t) => {
+  const ready = { streamId: 's', boardId, cursor: 'abcdef01-1', heartbeatSeconds: 15 };
+  for (const frame of [readyFrame(ready), heartbeatFrame('abcdef01-1'), closeFrame('shutdown')]) {
+    t.notMatch(frame, /^id/m);
+  }
+  t.equal(
+    resetFrame('abcdef01-7', 'gap'),
+    'id:abcdef01-7\nevent:reset\ndata:{"reason":"gap","cursor":"abcdef01-7"}\n\n',
+  );
+  t.equal(snapshotFrame('abcdef01-7', '{"items":[]}'), 'id:abcdef01-7\nevent:snapshot\ndata:{"items":[]}\n\n');
+  t.equal(heartbeatFrame('abcdef01-7'), 'event:heartbeat\ndata:{"cursor":"abcdef01-7"}\n\n');
+});
+
+t.test('data of more than one line is refused: its second line would be a field', async (t) => {
+  t.throws(() => snapshotFrame('abcdef01-1', '{"a":1,\n"b":2}'), TypeError);
+  t.throws(() => snapshotFrame('abcdef01-1', '{}\rid: 9'), TypeError);
+});
+
+t.test('close says whether to come back, and when', async (t) => {
+  for (const [reason, { retry, retryMs }] of Object.entries(closeRules)) {
+    const [, delay, rest] = /^retry:(\d+)\n([\s\S]*)$/.exec(closeFrame(reason as keyof typeof closeRules)) ?? [];
+    t.equal(rest, `event:close\ndata:{"reason":"${reason}","retry":${retry}}\n\n`);
+    t.ok(Number(delay) >= retryMs[0] && Number(delay) <= retryMs[1], `${reason}: ${delay} ms`);
+  }
+  const drawn = new Set(Array.from({ length: 100 }, () => drawRetryMs([1000, 3000])));
+  t.ok(drawn.size > 50, 'a thousand clients do not come back in one instant (E9)');
+});
+
+t.test('a chunk is the same text twice: plain, and framed for HTTP/1.1', async (t) => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme', minLength: 1 }), (value) => {
+      const { text: plain, framed } = encodeChunk(value);
+      t.equal(plain.toString(), value);
+      t.equal(framed.toString(), `${Buffer.byteLength(value).toString(16)}\r\n${value}\r\n`);
+    }),
+  );
+});
+
+t.test('a batch knows where it begins, where it ends, and whose access it ends', async (t) => {
+  const removal: BoardEvent = { ...eventWith(8, 'x'), resource: 'member', action: 'deleted', id: 'user-1' };
+  const end: BoardEvent = { ...eventWith(9, 'x'), resource: 'board', action: 'deleted' };
+  const batch = new FrameBatch('abcdef01', [eventWith(7, 'x'), removal, end]);
+  t.equal(batch.from, 6);
+  t.equal(batch.to, 9);
+  t.equal(batch.endsAccess, true);
+  t.strictSame(
+    batch.frames.map(({ ends }) => ends),
+    [undefined, { reason: 'revoked', userId: 'user-1' }, { reason: 'deleted' }],
+  );
+  t.equal(batch.chunk, batch.chunk, 'encoded once');
+  t.equal(new FrameBatch('abcdef01', [eventWith(7, 'x')]).endsAccess, false);
+});
+
+t.test('where a stream starts (E2)', async (t) => {
+  const extent = { head: 20, trimmedTo: 5 };
+  const cases: Array<[string | undefined, ReturnType<typeof planOpening>]> = [
+    [undefined, { position: 20 }],
+    ['abcdef01-20', { position: 20, resumedFrom: 'abcdef01-20' }],
+    ['abcdef01-19', { position: 19, resumedFrom: 'abcdef01-19' }],
+    ['abcdef01-5', { position: 5, resumedFrom: 'abcdef01-5' }],
+    ['abcdef01-4', { position: 20, reset: 'trimmed' }],
+    ['abcdef01-0', { position: 20, reset: 'trimmed' }],
+    ['abcdef01-21', { position: 20, reset: 'ahead' }],
+    ['abcdef02-19', { position: 20, reset: 'epoch' }],
+    ['abcdef02-21', { position: 20, reset: 'epoch' }],
+    ['7', { position: 20, reset: 'malformed' }],
+    ['abcdef01-1\nevent: admin', { position: 20, reset: 'malformed' }],
+  ];
+  for (const [cursor, opening] of cases) t.strictSame(planOpening(cursor, 'abcdef01', extent), opening, String(cursor));
+  t.strictSame(planOpening('abcdef01-0', 'abcdef01', { head: 3, trimmedTo: 0 }), {
+    position: 0,
+    resumedFrom: 'abcdef01-0',
+  });
+});
