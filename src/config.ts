@@ -45,7 +45,7 @@ export class ConfigError extends Error {
 }
 
 /**
- * @param environment as in `process.env`; an empty variable counts as none
+ * @param environment as in `process.env`; a blank variable counts as none
  * @throws ConfigError at the first setting that is wrong
  */
 export function loadConfig(environment: Record<string, string | undefined>): Readonly<Config> {
@@ -69,7 +69,8 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     databaseDirectUrl: settings.DATABASE_DIRECT_URL ?? settings.DATABASE_URL,
     redisUrl: settings.REDIS_URL,
     dataDir: settings.DATA_DIR,
-    publicUrl: settings.PUBLIC_URL?.replace(/\/+$/, ''),
+    // As a URL is written out: 'HTTPS://Boards.example/' is https too, and makes the cookie Secure.
+    publicUrl: settings.PUBLIC_URL && new URL(settings.PUBLIC_URL).href.replace(/\/+$/, ''),
     logLevel: settings.LOG_LEVEL,
     heartbeatSeconds: settings.HEARTBEAT_SECONDS,
     streamMaxAgeMinutes: settings.STREAM_MAX_AGE_MINUTES,
@@ -82,7 +83,10 @@ export const settingNames = Object.keys(environmentSchema.properties);
 
 function validate(environment: Record<string, string | undefined>): Static<typeof environmentSchema> {
   const given = Object.fromEntries(
-    settingNames.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
+    settingNames.flatMap((name) => {
+      const value = environment[name]?.trim();
+      return value ? [[name, value]] : [];
+    }),
   );
   try {
     return envSchema<Static<typeof environmentSchema>>({
@@ -107,11 +111,9 @@ function describe(error: unknown, given: Record<string, string | undefined>): st
 
 function checkUrl(name: string, value: string | undefined, protocols: string[]): void {
   if (value === undefined) return;
-  const protocol = URL.canParse(value) ? new URL(value).protocol : undefined;
+  // An address of PostgreSQL may lack the host (postgres:///db?host=/run), which no URL may: its driver reads it.
+  const isReadable = URL.canParse(value) || /^postgres(ql)?:\/\//i.test(value);
+  if (isReadable && protocols.some((protocol) => value.toLowerCase().startsWith(`${protocol}//`))) return;
   // The value may hold a password: it is not repeated in the message.
-  if (!protocol || !protocols.includes(protocol)) {
-    throw new ConfigError(
-      `${name} must be an address that starts with ${protocols.map((p) => `${p}//`).join(' or ')}.`,
-    );
-  }
+  throw new ConfigError(`${name} must be an address that starts with ${protocols.map((p) => `${p}//`).join(' or ')}.`);
 }

@@ -1,0 +1,108 @@
+// Follows the joins and leaves that all nodes record in Redis, on a connection of its own.
+
+import type { Redis } from 'ioredis';
+import { Loop } from './loop.ts';
+import type { Outage } from './outage.ts';
+import type { RegistryChange } from './stream-registry.ts';
+
+const BATCH = 1000;
+const BEGINNING = '0-0';
+
+export interface ChangeTailOptions {
+  /** Connected and ended by the owner; its command timeout is longer than `blockMs`. */
+  client: Redis;
+  prefix: string;
+  /** How long one read waits for something new. */
+  blockMs: number;
+  retryMs: number;
+  /** How long after a loss the listeners are told to list again: by then all nodes have registered their streams. */
+  settleMs: number;
+  emit: (change: RegistryChange) => void;
+  outage: Outage;
+}
+
+export class ChangeTail {
+  readonly #options: ChangeTailOptions;
+  readonly #loop = new Loop(() => this.#turn());
+  #position: string | undefined;
+  #hasAttempted = false;
+  #resyncDueAt = Number.POSITIVE_INFINITY;
+
+  constructor(options: ChangeTailOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when it knows where to begin, so that nothing which happens from now on is missed, or could not be told. */
+  async start(): Promise<void> {
+    await this.#loop.start();
+  }
+
+  async stop(): Promise<void> {
+    const stopped = this.#loop.stop();
+    this.#options.client.disconnect();
+    await stopped;
+  }
+
+  /** Reads at once, for when Redis has come back. */
+  readNow(): void {
+    this.#loop.wake();
+  }
+
+  async #turn(): Promise<number> {
+    const { client, outage, retryMs } = this.#options;
+    try {
+      if (this.#position === undefined) this.#position = await this.#locate();
+      else this.#position = await this.#readAfter(this.#position);
+      outage.recovered('changes');
+      return 0;
+    } catch (error) {
+      if (this.#loop.stopping) return 0;
+      outage.failed('changes', error as Error);
+      // Reads that were given up on are still queued in a hung Redis, and would block this connection one by one.
+      if (client.status === 'ready') client.disconnect(true);
+      return retryMs;
+    }
+  }
+
+  /** @returns the end of the stream */
+  async #locate(): Promise<string> {
+    const { client, prefix } = this.#options;
+    const isFirstAttempt = !this.#hasAttempted;
+    this.#hasAttempted = true;
+    const [newest] = await client.xrevrange(`${prefix}:ev`, '+', '-', 'COUNT', 1);
+    if (!isFirstAttempt) this.#resyncLater();
+    return newest?.[0] ?? BEGINNING;
+  }
+
+  /** @returns the position after what was read, or undefined if the old one is gone and there is no new one */
+  async #readAfter(position: string): Promise<string | undefined> {
+    const { client, prefix, blockMs, emit } = this.#options;
+    const key = `${prefix}:ev`;
+    const waitMs = Math.ceil(Math.max(1, Math.min(blockMs, this.#resyncDueAt - performance.now())));
+    // The entry that was read last is looked up after the read: while it is there, nothing behind it was trimmed,
+    // and the stream is the same as before, not another that began after Redis lost everything.
+    const [reply, last] = await Promise.all([
+      client.xread('COUNT', BATCH, 'BLOCK', waitMs, 'STREAMS', key, position),
+      client.xrange(key, position, position),
+    ]);
+    const entries = reply?.[0]?.[1] ?? [];
+    for (const [, fields] of entries) emit(toChange(fields));
+    if (performance.now() >= this.#resyncDueAt) this.#resync();
+    const isLost = position !== BEGINNING && last.length === 0;
+    if (isLost) this.#resyncLater();
+    return entries.at(-1)?.[0] ?? (isLost ? undefined : position);
+  }
+
+  #resyncLater(): void {
+    this.#resyncDueAt = performance.now() + this.#options.settleMs;
+  }
+
+  #resync(): void {
+    this.#resyncDueAt = Number.POSITIVE_INFINITY;
+    this.#options.emit({ action: 'resync' });
+  }
+}
+
+function toChange([, action = '', , boardId = '', , userId = '']: string[]): RegistryChange {
+  return { action: action === 'join' ? 'join' : 'leave', boardId, userId };
+}

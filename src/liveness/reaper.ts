@@ -1,0 +1,70 @@
+// The reaper: takes over what an expired lease held, on every node, at any time by whoever comes first.
+
+import type { Logger } from '../logger.ts';
+import { Loop } from './loop.ts';
+import type { Outage } from './outage.ts';
+import type { RegistryClient } from './registry-client.ts';
+
+/** Streams that one call takes. */
+const BATCH = 100;
+
+export interface ReaperOptions {
+  client: RegistryClient;
+  prefix: string;
+  leaseMs: number;
+  reapMs: number;
+  /** This node's incarnation, empty while it has none. */
+  incarnation: () => string;
+  outage: Outage;
+  log: Logger;
+}
+
+export class Reaper {
+  readonly #options: ReaperOptions;
+  readonly #loop = new Loop(() => this.#turn());
+
+  constructor(options: ReaperOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    await this.#loop.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#loop.stop();
+  }
+
+  async #turn(): Promise<number> {
+    const { client, prefix, leaseMs, reapMs, incarnation, outage, log } = this.#options;
+    try {
+      for (const dying of await client.expireLeases(prefix, incarnation(), leaseMs)) {
+        const streams = await buryStreams({ client, prefix, incarnation: dying });
+        if (streams !== undefined) log.info({ incarnation: dying, streams }, 'a lease has ended and was reaped');
+      }
+      outage.recovered('reaper');
+    } catch (error) {
+      outage.failed('reaper', error as Error);
+    }
+    return reapMs;
+  }
+}
+
+/**
+ * Takes all streams of an incarnation that is dying, together with whoever else is at it.
+ * @returns how many all together took, to the one that took the last; undefined to the others
+ * @throws if Redis fails; what is left stays dying for the next reaper
+ */
+export async function buryStreams(options: {
+  client: RegistryClient;
+  prefix: string;
+  incarnation: string;
+}): Promise<number | undefined> {
+  const { client, prefix, incarnation } = options;
+  for (;;) {
+    const answer = await client.buryStreams(prefix, incarnation, BATCH);
+    if (!answer) return undefined;
+    const [finished, taken] = answer;
+    if (finished === 1) return taken;
+  }
+}

@@ -1,0 +1,47 @@
+// What a stream registry is: which node holds which open stream, of which board and user.
+
+/** An open stream. The ids are UUIDs; a stream's id is never used twice. */
+export interface RegisteredStream {
+  streamId: string;
+  boardId: string;
+  userId: string;
+}
+
+/** @property node the incarnation of the node that holds the stream; a node that lost its lease gets another */
+export interface HeldStream extends RegisteredStream {
+  node: string;
+}
+
+/**
+ * `join`: the user's first stream on the board, on any node. `leave`: the last one is gone.
+ * `resync`: changes may have been missed, so whoever keeps a copy must call `list()` again. Only ever after an outage.
+ */
+export type RegistryChange = { action: 'join' | 'leave'; boardId: string; userId: string } | { action: 'resync' };
+
+/** Redis is away, so nobody knows what other nodes hold. */
+export class RegistryUnavailable extends Error {
+  override readonly name = 'RegistryUnavailable';
+}
+
+export interface StreamRegistry {
+  /** `down`: what other nodes hold is unknown, and what this one holds is unknown to them. Never a reason to refuse a stream. */
+  readonly state: 'up' | 'down';
+  /** Open streams of this node. */
+  readonly size: number;
+  /** Resolves even if nothing could be reached: it is tried for ever in the background. The second call does nothing. */
+  start(): Promise<void>;
+  /** Takes this node's streams out, with their leaves, and ends everything. Never rejects; what was not handed over is reaped. */
+  stop(): Promise<void>;
+  /** Never waits and never fails. Allowed before `start()`, ignored after `stop()` and for an id that is there. */
+  add(stream: RegisteredStream): void;
+  /** Never waits and never fails; an unknown id is ignored. */
+  remove(streamId: string): void;
+  /**
+   * @returns every open stream of the board, on all nodes, in no order. A dead node's are among them until it is reaped,
+   *   and for one lease after Redis came back empty some of the living may be missing; `resync` follows.
+   * @throws RegistryUnavailable within a second
+   */
+  list(boardId: string): Promise<HeldStream[]>;
+  /** Calls the listener, later than the `add` or `remove`, for changes on all nodes. @returns what ends that */
+  onChange(listener: (change: RegistryChange) => void): () => void;
+}

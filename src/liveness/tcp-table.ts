@@ -1,0 +1,71 @@
+// Reads what the kernel knows of this host's TCP connections (Linux: proc_net_tcp in the kernel's documentation).
+
+import { readFile } from 'node:fs/promises';
+import { SocketAddress } from 'node:net';
+
+/** A connection whose peer has answered nothing to the last `unanswered` packets. */
+export interface SilentConnection {
+  /** `<local port> <remote address> <remote port>`, see {@link connectionKey}. */
+  key: string;
+  /** Retransmissions of data, or probes of a closed window, since the peer's last answer. */
+  unanswered: number;
+}
+
+export function connectionKey(localPort: number, remoteAddress: string, remotePort: number): string {
+  return `${localPort} ${canonical(remoteAddress)} ${remotePort}`;
+}
+
+/**
+ * @returns the established connections that wait for an answer; undefined where the kernel does not tell (not Linux)
+ */
+export async function readSilentConnections(): Promise<SilentConnection[] | undefined> {
+  try {
+    const tables = await Promise.all(['/proc/self/net/tcp', '/proc/self/net/tcp6'].map(readTable));
+    return tables.flat();
+  } catch {
+    return undefined;
+  }
+}
+
+async function readTable(path: string): Promise<SilentConnection[]> {
+  const text = await readFile(path, 'latin1').catch((error) => {
+    // A kernel without IPv6 has no such table.
+    if (path.endsWith('6')) return '';
+    throw error;
+  });
+  return parseTcpTable(text);
+}
+
+/** Columns: `sl local rem st tx:rx tr:tm retrnsmt uid timeout …`, where `timeout` counts unanswered window probes. */
+export function parseTcpTable(text: string): SilentConnection[] {
+  const silent: SilentConnection[] = [];
+  for (const line of text.split('\n').slice(1)) {
+    const [, local, remote, state, queues, , retransmissions, , probes] = line.trim().split(/\s+/);
+    if (state !== ESTABLISHED || !local || !remote || queues?.startsWith('00000000')) continue;
+    const unanswered = Math.max(Number.parseInt(retransmissions ?? '0', 16), Number(probes ?? 0));
+    if (unanswered === 0) continue;
+    const [, localPort = ''] = local.split(':');
+    const [address = '', port = ''] = remote.split(':');
+    const key = connectionKey(Number.parseInt(localPort, 16), decodeAddress(address), Number.parseInt(port, 16));
+    silent.push({ key, unanswered });
+  }
+  return silent;
+}
+
+const ESTABLISHED = '01';
+
+/** 32-bit words in the byte order of the host, which is little-endian wherever Node runs. */
+function decodeAddress(hex: string): string {
+  const words = hex.match(/.{8}/g) ?? [];
+  const bytes = words.flatMap((word) => [...Buffer.from(word, 'hex')].reverse());
+  if (bytes.length === 4) return bytes.join('.');
+  return Buffer.from(bytes)
+    .toString('hex')
+    .replace(/(.{4})(?!$)/g, '$1:');
+}
+
+/** One spelling for each address; an IPv4 peer of an IPv6 socket is spelled as IPv4. */
+function canonical(address: string): string {
+  const family = address.includes(':') ? 'ipv6' : 'ipv4';
+  return new SocketAddress({ address, family }).address.replace(/^::ffff:(?=\d+\.)/, '');
+}

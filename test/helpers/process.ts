@@ -1,0 +1,89 @@
+// Nodes of Teamboard as processes of their own, as a user starts them: from `dist`, which `npm test` builds first.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+import { until } from './until.ts';
+
+const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+
+export interface NodeProcess {
+  url: string;
+  pid: number;
+  /** What it has printed, both streams. */
+  readonly output: string;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves when it has ended. */
+  exit(): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+}
+
+/** Runs the command line to its end. */
+export async function runCli(t: Test, args: string[], environment: Record<string, string>) {
+  const child = start(t, args, environment);
+  const { code } = await child.exit();
+  return { code, output: child.output };
+}
+
+/** Starts a node on a free port; resolves when it listens. It is killed with the test, if it is still there. */
+export async function spawnNode(t: Test, environment: Record<string, string>): Promise<NodeProcess> {
+  const node = start(t, ['serve'], { PORT: '0', ...environment });
+  const url = await until(
+    () => {
+      if (node.hasEnded()) throw new Error(`the node ended: ${node.output}`);
+      return /Teamboard listens on (\S+),/.exec(node.output)?.[1];
+    },
+    'the node to listen',
+    30_000,
+  );
+  return {
+    url,
+    pid: node.child.pid ?? 0,
+    get output() {
+      return node.output;
+    },
+    kill: (signal) => void node.child.kill(signal),
+    exit: node.exit,
+  };
+}
+
+function start(t: Test, args: string[], environment: Record<string, string>) {
+  if (!existsSync(cli)) throw new Error('build first: npm run build');
+  const { PATH = '', HOME = '', TMPDIR } = process.env;
+  const variables = { PATH, HOME, ...(TMPDIR && { TMPDIR }), ...environment };
+  const settings = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+  // `env -i` takes off what tap puts into the environment of each child, which would make it a part of the coverage.
+  const child: ChildProcess = spawn('/usr/bin/env', ['-i', ...settings, process.execPath, cli, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout?.on('data', (data) => {
+    output += data;
+  });
+  child.stderr?.on('data', (data) => {
+    output += data;
+  });
+  const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
+  let ended = false;
+  void closed.then(() => {
+    ended = true;
+  });
+  t.teardown(async () => {
+    if (ended) return;
+    child.kill('SIGINT');
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 10_000).unref())]);
+    child.kill('SIGKILL');
+  });
+  return {
+    child,
+    hasEnded: () => ended,
+    get output() {
+      return output;
+    },
+    exit: async () => {
+      const [code, signal] = await closed;
+      return { code, signal };
+    },
+  };
+}

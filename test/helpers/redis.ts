@@ -1,0 +1,113 @@
+// Redis servers for tests: a shared one where only its own prefix is touched, and private ones that may be harmed.
+
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+
+/** Why tests that need a private server are skipped, if they are. */
+export const noPrivateRedis = spawnSync('redis-server', ['--version']).status === 0 ? false : 'no redis-server on PATH';
+
+/** Why tests that need any server are skipped, if they are. */
+export const noSharedRedis = process.env.REDIS_URL ? false : noPrivateRedis;
+
+export interface PrivateRedis {
+  /** For `createRedisClient`. Stays the same over restarts. */
+  url: string;
+  /** For the test's own questions and deeds; reconnects after a restart. */
+  client: Redis;
+  /** The process hangs until `resume()`. */
+  pause(): void;
+  resume(): void;
+  /** Ends the server; with `save` the next `boot()` begins with what it held. */
+  shutdown(options: { save: boolean }): Promise<void>;
+  /** Starts the server again. */
+  boot(): Promise<void>;
+  /** Ends everything and removes the folder. */
+  stop(): Promise<void>;
+}
+
+/** Starts a server on a Unix socket in a folder of its own. Saves nothing unless told at `shutdown`. */
+export async function startPrivateRedis(): Promise<PrivateRedis> {
+  const folder = await mkdtemp(join(tmpdir(), 'teamboard-redis-'));
+  const url = join(folder, 'redis.sock');
+  let server = await bootServer(folder, url);
+  const client = new Redis(url, { retryStrategy: () => 20, maxRetriesPerRequest: null });
+  client.on('error', () => {});
+  const shutdown = async ({ save }: { save: boolean }) => {
+    if (save) await client.save();
+    await kill(server);
+  };
+  return {
+    url,
+    client,
+    pause: () => void server.kill('SIGSTOP'),
+    resume: () => void server.kill('SIGCONT'),
+    shutdown,
+    boot: async () => {
+      server = await bootServer(folder, url);
+    },
+    stop: async () => {
+      client.disconnect();
+      await kill(server);
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface TestRedis {
+  url: string;
+  client: Redis;
+  /** A prefix that nobody else has. */
+  newPrefix(): string;
+  /** Leaves nothing under the prefixes. */
+  stop(): Promise<void>;
+}
+
+/** The server of REDIS_URL, or else a private one. Not to be stopped, paused or flushed. */
+export async function useRedis(): Promise<TestRedis> {
+  const own = `tb-test-${randomUUID()}`;
+  const newPrefix = () => `{${own}-${randomUUID()}}`;
+  const url = process.env.REDIS_URL;
+  if (!url) return { ...(await startPrivateRedis()), newPrefix };
+  const client = new Redis(url);
+  const stop = async () => {
+    for await (const keys of client.scanStream({ match: `{${own}-*`, count: 1000 })) {
+      if (keys.length > 0) await client.unlink(...keys);
+    }
+    client.disconnect();
+  };
+  return { url, client, newPrefix, stop };
+}
+
+/** Waits until the condition holds. @throws Error that names it after `timeoutMs`, by default 5 s */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 5000): Promise<void> {
+  const giveUpAt = performance.now() + timeoutMs;
+  while (!(await holds())) {
+    if (performance.now() > giveUpAt) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`);
+    await delay(10);
+  }
+}
+
+async function bootServer(folder: string, socket: string): Promise<ChildProcess> {
+  const options = ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', '', '--appendonly', 'no'];
+  const server = spawn('redis-server', options, { stdio: 'ignore' });
+  // A test that crashes runs no teardown.
+  process.once('exit', () => server.kill('SIGKILL'));
+  const probe = new Redis(socket, { retryStrategy: () => 10, maxRetriesPerRequest: null });
+  probe.on('error', () => {});
+  await until('the redis server answers', async () => (await probe.ping()) === 'PONG');
+  probe.disconnect();
+  return server;
+}
+
+async function kill(server: ChildProcess): Promise<void> {
+  if (server.exitCode !== null || server.signalCode !== null) return;
+  const exited = new Promise((resolve) => server.once('exit', resolve));
+  // A paused server ends by this signal too.
+  server.kill('SIGKILL');
+  await exited;
+}

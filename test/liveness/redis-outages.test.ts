@@ -1,0 +1,137 @@
+// E7 and E8 when Redis hangs, goes and comes back, with its data or without.
+
+import { randomUUID } from 'node:crypto';
+import t, { type Test } from 'tap';
+import { RedisStreamRegistry } from '../../src/liveness/redis-stream-registry.ts';
+import { RegistryUnavailable } from '../../src/liveness/stream-registry.ts';
+import { noPrivateRedis, type PrivateRedis, startPrivateRedis, until } from '../helpers/redis.ts';
+import { manyStreams, plantDeadNode, record, recordingLog, startNode, streamOf, times } from '../helpers/registry.ts';
+
+const prefix = '{tb}';
+
+function outageTest(name: string, body: (t: Test, redis: PrivateRedis) => Promise<void>) {
+  t.test(`redis outage: ${name}`, { skip: noPrivateRedis }, async (t) => {
+    const redis = await startPrivateRedis();
+    t.teardown(() => redis.stop());
+    await body(t, redis);
+  });
+}
+
+/** Two nodes with 600 streams each, of as many users, on a board each. */
+async function startTwo(t: Test, { url }: PrivateRedis) {
+  const log = recordingLog();
+  const nodes = [await startNode(t, { url, prefix, log }), await startNode(t, { url, prefix })] as const;
+  const boards = [randomUUID(), randomUUID()] as const;
+  const heard = record(nodes[1]);
+  for (const stream of manyStreams(600, boards[0])) nodes[0].add(stream);
+  for (const stream of manyStreams(600, boards[1])) nodes[1].add(stream);
+  await until('all have joined', () => boards.every((board) => heard.joins(board) === 600));
+  const isFull = async (board: string) => (await nodes[1].list(board)).length === 600;
+  return {
+    log,
+    nodes,
+    boards,
+    heard,
+    leaves: () => boards.map((board) => heard.leaves(board)),
+    up: () => until('both nodes are up', () => nodes.every(({ state }) => state === 'up')),
+    complete: () => until('all are listed', async () => (await isFull(boards[0])) && (await isFull(boards[1]))),
+  };
+}
+
+outageTest('E8: nothing waits for a Redis that hangs, and nobody leaves for it', async (t, redis) => {
+  const { log, nodes, boards, heard, leaves, up, complete } = await startTwo(t, redis);
+  const deadBoard = randomUUID();
+  const dead = { prefix, streams: [streamOf(deadBoard)], expiresInMs: times.leaseMs };
+  await plantDeadNode({ client: redis.client, ...dead });
+  redis.pause();
+  const late = streamOf(randomUUID());
+  let startedAt = performance.now();
+  nodes[0].add(late);
+  t.ok(performance.now() - startedAt < 20, 'add() returns at once');
+  startedAt = performance.now();
+  await t.rejects(nodes[0].list(boards[0]), RegistryUnavailable);
+  t.ok(performance.now() - startedAt < 1000, 'list() rejects within a second');
+  await until('every lease has run out', () => performance.now() - startedAt > 2 * times.leaseMs);
+  t.equal(nodes[0].state, 'down');
+  await t.rejects(nodes[0].list(boards[0]), RegistryUnavailable);
+  redis.resume();
+  await up();
+  await until('the stream of the outage has joined', () => heard.joins(late.boardId) === 1);
+  await until('the dead node is reaped', () => heard.leaves(deadBoard) === 1);
+  await heard.marker();
+  t.strictSame(leaves(), [0, 0], 'and no other');
+  await complete();
+  t.equal(log.matching(/redis is away/).length, 1, 'one line says it is away');
+  t.equal(log.matching(/redis is back/).length, 1, 'one that it is back');
+});
+
+outageTest('E7: after a restart with old leases only the dead are reaped', async (t, redis) => {
+  const { log, nodes, boards, heard, leaves, up, complete } = await startTwo(t, redis);
+  const [deadBoard, stay, brief] = [randomUUID(), streamOf(randomUUID()), streamOf(randomUUID())];
+  const dead = { prefix, streams: [streamOf(deadBoard)], expiresInMs: times.leaseMs };
+  await plantDeadNode({ client: redis.client, ...dead });
+  await redis.shutdown({ save: true });
+  const goneAt = performance.now();
+  await until('both have noticed', () => nodes.every(({ state }) => state === 'down'));
+  await t.rejects(nodes[1].list(boards[1]), RegistryUnavailable);
+  for (const stream of [stay, brief]) nodes[1].add(stream);
+  nodes[1].remove(brief.streamId);
+  await until('every lease has run out', () => performance.now() - goneAt > 2 * times.leaseMs);
+  await redis.boot();
+  await up();
+  await until('the dead node is reaped', () => heard.leaves(deadBoard) === 1);
+  await heard.marker();
+  t.strictSame(leaves(), [0, 0], 'and no other');
+  await complete();
+  t.equal(heard.joins(stay.boardId), 1, 'what opened in the outage has joined');
+  t.equal(heard.joins(brief.boardId), 0, 'what also closed in it was never there');
+  t.equal(log.matching(/redis is away/).length, 1);
+  t.equal(log.matching(/redis is back/).length, 1);
+});
+
+outageTest('E7: after FLUSHALL every node registers again, and nobody leaves', async (t, redis) => {
+  const { heard, leaves, complete } = await startTwo(t, redis);
+  await redis.client.flushall();
+  await complete();
+  await until('the listeners are told to list again', () => heard.resyncs() === 1);
+  await heard.marker();
+  t.strictSame(leaves(), [0, 0]);
+});
+
+outageTest('E7: after a restart without data every node registers again, and nobody leaves', async (t, redis) => {
+  const { nodes, heard, leaves, up, complete } = await startTwo(t, redis);
+  await redis.shutdown({ save: false });
+  await until('both have noticed', () => nodes.every(({ state }) => state === 'down'));
+  await redis.boot();
+  await up();
+  await complete();
+  await until('the listeners are told to list again', () => heard.resyncs() === 1);
+  await heard.marker();
+  t.strictSame(leaves(), [0, 0]);
+});
+
+outageTest('E8: a node starts, streams and stops without Redis', async (t, redis) => {
+  const { url } = redis;
+  await redis.shutdown({ save: false });
+  const log = recordingLog();
+  const registry = new RedisStreamRegistry({ url, prefix, log, ...times });
+  t.teardown(() => registry.stop());
+  const heard = record(registry);
+  const stream = streamOf(randomUUID());
+  registry.add(stream);
+  await registry.start();
+  t.equal(registry.state, 'down');
+  t.equal(registry.size, 1);
+  await t.rejects(registry.list(stream.boardId), RegistryUnavailable);
+  await redis.boot();
+  await until('it is up', () => registry.state === 'up');
+  await until('the stream is registered', async () => (await registry.list(stream.boardId)).length === 1);
+  await until('the listeners are told to list', () => heard.resyncs() === 1);
+  t.equal(log.matching(/redis is away/).length, 1);
+  redis.pause();
+  const startedAt = performance.now();
+  await registry.stop();
+  t.ok(performance.now() - startedAt < 3000, 'stop() does not wait for a hung Redis');
+  t.equal(log.matching(/not handed over/).length, 1);
+  redis.resume();
+});

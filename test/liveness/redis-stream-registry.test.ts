@@ -1,0 +1,279 @@
+// E7 for the registry in Redis: several nodes, of which some die, sleep or lose their lease.
+
+import type { ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import t, { type Test } from 'tap';
+import { RedisStreamRegistry } from '../../src/liveness/redis-stream-registry.ts';
+import { createRegistryClient } from '../../src/liveness/registry-client.ts';
+import { type RegisteredStream, RegistryUnavailable, type StreamRegistry } from '../../src/liveness/stream-registry.ts';
+import { noSharedRedis, type TestRedis, until, useRedis } from '../helpers/redis.ts';
+import {
+  manyStreams,
+  plantDeadNode,
+  record,
+  recordingLog,
+  silent,
+  startNode,
+  streamOf,
+  times,
+} from '../helpers/registry.ts';
+import { forkRegistryNode } from '../helpers/registry-node.ts';
+
+const shared = noSharedRedis ? undefined : await useRedis();
+t.teardown(() => shared?.stop());
+
+function redisTest(name: string, body: (t: Test, redis: TestRedis) => Promise<void>) {
+  t.test(`redis: ${name}`, { skip: noSharedRedis }, async (t) => shared && body(t, shared));
+}
+
+/** A node in a process of its own that holds the streams, all of one board, which are registered by now. */
+async function startForked(
+  t: Test,
+  witness: StreamRegistry,
+  options: { url: string; prefix: string; streams: RegisteredStream[]; clockSkewMs?: number },
+): Promise<ChildProcess> {
+  const { streams, url, prefix, clockSkewMs = 0 } = options;
+  const child = await forkRegistryNode({ registry: { url, prefix, ...times }, streams, clockSkewMs });
+  t.teardown(() => child.kill('SIGKILL'));
+  await until('the forked node has registered', async () => {
+    const listed = await witness.list(streams[0]?.boardId ?? '');
+    return streams.every(({ streamId }) => listed.some((held) => held.streamId === streamId));
+  });
+  return child;
+}
+
+redisTest('a user on two nodes joins once and leaves once', async (t, { url, newPrefix }) => {
+  const prefix = newPrefix();
+  const [a, b] = [await startNode(t, { url, prefix }), await startNode(t, { url, prefix })];
+  const heard = record(b);
+  const [board, user] = [randomUUID(), randomUUID()];
+  const [onA, onB] = [streamOf(board, user), streamOf(board, user)];
+  a.add(onA);
+  b.add(onB);
+  await until('both are listed', async () => (await a.list(board)).length === 2);
+  t.equal(new Set((await b.list(board)).map(({ node }) => node)).size, 2, 'by two nodes');
+  a.remove(onA.streamId);
+  await until('one is gone', async () => (await b.list(board)).length === 1);
+  b.remove(onB.streamId);
+  await until('the leave is heard', () => heard.leaves(board) === 1);
+  await heard.marker();
+  t.strictSame(heard.actions(board), ['join', 'leave']);
+});
+
+redisTest(
+  '2,000 streams at once take a few calls and no key is left of them',
+  async (t, { url, client, newPrefix }) => {
+    const prefix = newPrefix();
+    const registry = await startNode(t, { url, prefix });
+    const board = randomUUID();
+    const streams = manyStreams(2000, board);
+    const startedAt = performance.now();
+    for (const stream of streams) registry.add(stream);
+    t.ok(performance.now() - startedAt < 100, 'add() does not wait');
+    await until('all are listed', async () => (await registry.list(board)).length === 2000);
+    t.comment(`registered in ${Math.round(performance.now() - startedAt)} ms`);
+    const [node = '', revision] = Object.entries(await client.hgetall(`${prefix}:revisions`))[0] ?? [];
+    t.ok(Number(revision) <= 5, `${revision} batches`);
+    for (const stream of streams) registry.remove(stream.streamId);
+    await until('none is listed', async () => (await registry.list(board)).length === 0);
+    t.equal(await client.exists(`${prefix}:b:${board}`, `${prefix}:bu:${board}`, `${prefix}:n:${node}`), 0);
+  },
+);
+
+redisTest('a node that stops hands its streams over at once', async (t, { url, client, newPrefix }) => {
+  const prefix = newPrefix();
+  const leaseMs = 60_000;
+  const [stays, goes] = [await startNode(t, { url, prefix, leaseMs }), await startNode(t, { url, prefix, leaseMs })];
+  const heard = record(stays);
+  const board = randomUUID();
+  for (const stream of manyStreams(250, board)) goes.add(stream);
+  await until('all have joined', () => heard.joins(board) === 250);
+  await goes.stop();
+  t.strictSame(await stays.list(board), []);
+  await until('all have left', () => heard.leaves(board) === 250);
+  t.equal(goes.state, 'down');
+  await t.rejects(goes.list(board), RegistryUnavailable);
+  t.equal(await client.zcard(`${prefix}:nodes`), 1, 'its lease is gone');
+});
+
+redisTest(
+  'E7: a killed node is reaped, one leave for each user who has no other stream',
+  async (t, { url, client, newPrefix }) => {
+    const prefix = newPrefix();
+    const witness = await startNode(t, { url, prefix });
+    const heard = record(witness);
+    const board = randomUUID();
+    const streams = manyStreams(250, board);
+    const staying = streams.slice(0, 50).map(({ userId }) => streamOf(board, userId));
+    for (const stream of staying) witness.add(stream);
+    const child = await startForked(t, witness, { url, prefix, streams });
+    await until('all have joined', () => heard.joins(board) === 250);
+    const killedAt = performance.now();
+    child.kill('SIGKILL');
+    await until('its streams are gone', async () => (await witness.list(board)).length === 50);
+    const goneMs = performance.now() - killedAt;
+    t.comment(`gone after ${Math.round(goneMs)} ms`);
+    t.ok(goneMs < times.leaseMs + times.reapMs + 500);
+    await heard.marker();
+    t.equal(heard.leaves(board), 200);
+    t.strictSame(
+      staying.filter(({ userId }) => heard.leaves(board, userId) > 0),
+      [],
+      'none of them has a stream',
+    );
+    t.equal((await client.keys(`${prefix}:n:*`)).length, 1, 'nothing is left of the dead node');
+  },
+);
+
+redisTest('E7: four reapers take each of 2,000 streams once', async (t, { url, client, newPrefix }) => {
+  const prefix = newPrefix();
+  const logs = [recordingLog(), recordingLog(), recordingLog(), recordingLog()];
+  const [witness] = await Promise.all(logs.map((log) => startNode(t, { url, prefix, log })));
+  if (!witness) return;
+  const heard = record(witness);
+  const board = randomUUID();
+  const streams = manyStreams(2000, board);
+  await plantDeadNode({ client, prefix, streams, expiresInMs: 0 });
+  await until('the reaping has begun', () => heard.leaves(board) > 0);
+  const startedAt = performance.now();
+  await until('all have left', () => heard.leaves(board) >= 2000);
+  t.comment(`reaped in ${Math.round(performance.now() - startedAt)} ms`);
+  await heard.marker();
+  t.equal(heard.leaves(board), 2000);
+  t.strictSame(
+    streams.filter(({ userId }) => heard.leaves(board, userId) !== 1),
+    [],
+    'one leave each',
+  );
+  const reported = logs.flatMap((log) => log.matching(/was reaped/));
+  t.strictSame(
+    reported.map(({ details }) => 'streams' in details && details.streams),
+    [2000],
+    'and one line tells it',
+  );
+});
+
+redisTest(
+  'E7: a paused node is reaped, and registers again as another when it wakes',
+  async (t, { url, newPrefix }) => {
+    const prefix = newPrefix();
+    const witness = await startNode(t, { url, prefix });
+    const heard = record(witness);
+    const board = randomUUID();
+    const streams = manyStreams(300, board);
+    const child = await startForked(t, witness, { url, prefix, streams });
+    const before = (await witness.list(board))[0]?.node;
+    child.kill('SIGSTOP');
+    await until('all have left', () => heard.leaves(board) === 300);
+    t.strictSame(await witness.list(board), []);
+    child.kill('SIGCONT');
+    await until('all are back', () => heard.joins(board) >= 600);
+    await heard.marker();
+    t.equal(heard.joins(board), 600, 'one join each');
+    t.equal(heard.leaves(board), 300, 'one leave each');
+    const listed = await witness.list(board);
+    t.equal(listed.length, 300);
+    t.not(listed[0]?.node, before);
+  },
+);
+
+redisTest('E7: the clock of a node does not matter', async (t, { url, client, newPrefix }) => {
+  const prefix = newPrefix();
+  const witness = await startNode(t, { url, prefix });
+  const heard = record(witness);
+  const [board, deadBoard] = [randomUUID(), randomUUID()];
+  witness.add(streamOf(board));
+  await startForked(t, witness, { url, prefix, streams: manyStreams(2, board), clockSkewMs: 3_600_000 });
+  await plantDeadNode({ client, prefix, streams: [streamOf(deadBoard)], expiresInMs: times.leaseMs });
+  await until('the dead one is reaped', () => heard.leaves(deadBoard) === 1);
+  await heard.marker();
+  t.equal(heard.leaves(board), 0, 'and no other');
+  t.equal((await witness.list(board)).length, 3);
+});
+
+redisTest(
+  'what Redis has lost or kept by mistake is repaired by the next beat',
+  async (t, { url, client, newPrefix }) => {
+    const prefix = newPrefix();
+    const registry = await startNode(t, { url, prefix });
+    const heard = record(registry);
+    const board = randomUUID();
+    const [lost, kept, ghost] = [streamOf(board), streamOf(board), streamOf(board)];
+    for (const stream of [lost, kept]) registry.add(stream);
+    await until('both are listed', async () => (await registry.list(board)).length === 2);
+    const node = (await registry.list(board))[0]?.node ?? '';
+    // As if an add and a removal had been the last writes before a failover: the numbers agree, the streams don't.
+    await client
+      .multi()
+      .hdel(`${prefix}:n:${node}`, lost.streamId)
+      .hdel(`${prefix}:b:${board}`, lost.streamId)
+      .hdel(`${prefix}:bu:${board}`, lost.userId)
+      .hset(`${prefix}:n:${node}`, ghost.streamId, `${board}|${ghost.userId}`)
+      .hset(`${prefix}:b:${board}`, ghost.streamId, `${ghost.userId}|${node}`)
+      .hset(`${prefix}:bu:${board}`, ghost.userId, 1)
+      .hincrby(`${prefix}:revisions`, node, -1)
+      .exec();
+    await until('the ghost has left', () => heard.leaves(board, ghost.userId) === 1);
+    await heard.marker();
+    const listed = (await registry.list(board)).map(({ streamId }) => streamId).sort();
+    t.strictSame(listed, [lost.streamId, kept.streamId].sort());
+    t.equal(heard.leaves(board), 1);
+    await client.hdel(`${prefix}:n:${node}`, kept.streamId);
+    await until('the number is right', async () => (await client.hlen(`${prefix}:n:${node}`)) === 2);
+    await heard.marker();
+    t.equal(heard.joins(board, kept.userId), 1, 'who was still counted does not join again');
+  },
+);
+
+redisTest('E7: a stream that its node registers again under a new lease does not leave', async (t, redis) => {
+  const { url, client, newPrefix } = redis;
+  const prefix = newPrefix();
+  const registry = await startNode(t, { url, prefix });
+  const heard = record(registry);
+  const [board, node] = [randomUUID(), (await client.zrange(`${prefix}:nodes`, '0', '0'))[0]];
+  const [moved, left] = [streamOf(board), streamOf(board)];
+  // Two streams of an old lease, of which one was registered again before the reaper came.
+  await plantDeadNode({ client, prefix, streams: [moved, left], expiresInMs: times.leaseMs });
+  registry.add(moved);
+  await until('the other has left', () => heard.leaves(board, left.userId) === 1);
+  await heard.marker();
+  t.strictSame(heard.actions(board, moved.userId), []);
+  t.strictSame(await registry.list(board), [{ ...moved, node }]);
+});
+
+redisTest('E7: a batch that Redis reads late writes nothing', async (t, { url, newPrefix }) => {
+  const prefix = newPrefix();
+  const registry = await startNode(t, { url, prefix });
+  await record(registry).marker();
+  const late = createRegistryClient({ url, name: 'test', onError: () => {} });
+  t.teardown(() => late.disconnect());
+  await late.connect();
+  const [node = ''] = await late.zrange(`${prefix}:nodes`, '0', '0');
+  const [streamId, board, gone] = [randomUUID(), randomUUID(), randomUUID()];
+  const holder = `${board}|${randomUUID()}`;
+  t.equal(await late.writeStreams(prefix, node, 0, streamId, holder), -1, 'after later batches');
+  t.equal(await late.writeStreams(prefix, gone, 0, streamId, holder), -1, 'after the lease');
+  t.strictSame(await registry.list(board), []);
+  t.equal(await late.exists(`${prefix}:n:${gone}`), 0);
+});
+
+redisTest('listeners that missed changes are told so', async (t, { url, client, newPrefix }) => {
+  const prefix = newPrefix();
+  const registry = await startNode(t, { url, prefix });
+  const heard = record(registry);
+  await heard.marker();
+  t.equal(heard.resyncs(), 0);
+  // As if so much had happened during one read that what it would have read next is gone.
+  await client.xtrim(`${prefix}:ev`, 'MAXLEN', 0);
+  await until('a resync is heard', () => heard.resyncs() === 1);
+  await heard.marker();
+  t.equal(heard.resyncs(), 1);
+});
+
+redisTest('a lease must outlast four beats', async (t, { url, newPrefix }) => {
+  t.throws(() => new RedisStreamRegistry({ url, log: silent, leaseMs: 7999, beatMs: 2000 }), RangeError);
+  const neverStarted = new RedisStreamRegistry({ url, log: silent, prefix: newPrefix() });
+  await neverStarted.stop();
+  await neverStarted.start();
+  t.equal(neverStarted.state, 'down');
+});

@@ -1,0 +1,125 @@
+// The process as its user has it: start, Ctrl-C, kill -9 and start again, and what it says when it cannot start.
+
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import t, { type Test } from 'tap';
+import { inspectProcess } from '../../src/postgres/embedded/process-table.ts';
+import { curlSession } from '../../src/welcome.ts';
+import { Client } from '../helpers/client.ts';
+import { openStream } from '../helpers/event-stream.ts';
+import { useDatabase } from '../helpers/node.ts';
+import { runCli, spawnNode } from '../helpers/process.ts';
+import { createEmptyDatabase, dropDatabase } from '../helpers/test-cluster.ts';
+import { until } from '../helpers/until.ts';
+
+async function useDataDir(t: Test): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'teamboard-data-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The embedded PostgreSQL of a data folder, as the kernel sees it. */
+async function findPostgres(dataDir: string): Promise<number | undefined> {
+  const [line] = (await readFile(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
+  return line && (await inspectProcess(Number(line))) ? Number(line) : undefined;
+}
+
+t.test(
+  'a node with its embedded database: a write reaches the stream, kill -9 keeps it, Ctrl-C ends all',
+  async (t) => {
+    const dataDir = await useDataDir(t);
+    const first = await spawnNode(t, { DATA_DIR: dataDir });
+    t.match(first.output, curlSession(first.url), 'the start prints a session to try');
+    const ada = await Client.signUp(first);
+    const boardId = await ada.createBoard();
+    const stream = await openStream(t, first.url, boardId, ada);
+    await stream.next('ready');
+    await ada.post(`/boards/${boardId}/items`, { text: 'kept' });
+    const { id: cursor } = await stream.next('changed');
+
+    first.kill('SIGKILL');
+    await first.exit();
+    t.ok(await findPostgres(dataDir), 'its PostgreSQL is an orphan now');
+    const second = await spawnNode(t, { DATA_DIR: dataDir });
+    const again = ada.at(second);
+    t.equal((await again.get(`/boards/${boardId}`)).body.items[0].text, 'kept');
+    const resumed = await openStream(t, second.url, boardId, { ...ada, headers: { 'last-event-id': cursor ?? '' } });
+    await resumed.next('ready');
+    t.equal(resumed.frames[0]?.data.resumedFrom, cursor, 'the same history goes on');
+    await again.post(`/boards/${boardId}/items`, { text: 'more' });
+    await resumed.next('changed', ({ data }) => data.seq === 4);
+    const postgres = await findPostgres(dataDir);
+
+    const start = performance.now();
+    second.kill('SIGINT');
+    t.strictSame(await second.exit(), { code: 0, signal: null });
+    t.ok(performance.now() - start < 2000, `ended within 2 s, with a stream open`);
+    t.match(resumed.frames.at(-1), { event: 'close', data: { reason: 'shutdown', retry: true } });
+    t.ok(resumed.ended, 'the stream ended cleanly');
+    t.ok(postgres);
+    t.equal(await findPostgres(dataDir), undefined, 'and PostgreSQL with it');
+  },
+);
+
+t.test('SIGTERM spreads the open streams over the drain, and a second signal ends at once (E9)', async (t) => {
+  const { url } = await useDatabase(t);
+  const node = await spawnNode(t, { DATABASE_URL: url, DRAIN_SECONDS: '2' });
+  const ada = await Client.signUp(node);
+  const boardId = await ada.createBoard();
+  const streams = [];
+  for (let count = 0; count < 4; count += 1) streams.push(await openStream(t, node.url, boardId, ada));
+  await Promise.all(streams.map((stream) => stream.next('ready')));
+  node.kill('SIGTERM');
+  await until(() => streams.filter(({ ended }) => ended).length >= 1, 'the first to be closed');
+  t.ok(
+    streams.some(({ ended }) => !ended),
+    'not all in one instant',
+  );
+  t.strictSame(await node.exit(), { code: 0, signal: null });
+  for (const stream of streams) t.match(stream.frames.at(-1)?.data, { reason: 'shutdown', retry: true });
+
+  const other = await spawnNode(t, { DATABASE_URL: url, DRAIN_SECONDS: '60' });
+  for (let count = 0; count < 2; count += 1) await (await openStream(t, other.url, boardId, ada)).next('ready');
+  other.kill('SIGTERM');
+  await until(() => other.output.includes('stopping'), 'the drain to begin');
+  other.kill('SIGTERM');
+  await other.exit();
+  t.pass('ended long before its drain');
+});
+
+t.test('a start that cannot be says why in one line', async (t) => {
+  const { url } = await useDatabase(t);
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => server.close());
+  const { port } = server.address() as net.AddressInfo;
+  const cases: Array<[Record<string, string>, RegExp]> = [
+    [{ DATABASE_URL: url, PORT: String(port) }, new RegExp(`^teamboard: port ${port} is taken: .*\n$`)],
+    [{ PORT: 'http' }, /^teamboard: PORT must be integer, and is 'http'\.\n$/],
+    [{ DATABASE_URL: 'postgres://127.0.0.1:1/x' }, /^teamboard: cannot reach DATABASE_URL .*\n$/],
+    [{ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/x', REDIS_URL: 'http://x' }, /^teamboard: REDIS_URL must be .*\n$/],
+  ];
+  for (const [environment, line] of cases) {
+    const { code, output } = await runCli(t, ['serve'], { LOG_LEVEL: 'silent', ...environment });
+    t.equal(code, 1);
+    t.match(output, line);
+  }
+});
+
+t.test('`teamboard migrate` brings a database up to date, and does nothing the second time', async (t) => {
+  const name = `test_cli_${process.pid}`;
+  const url = await createEmptyDatabase(name);
+  t.teardown(() => dropDatabase(name));
+  const environment = { DATABASE_URL: url, LOG_LEVEL: 'silent' };
+  const [one, two] = await Promise.all([runCli(t, ['migrate'], environment), runCli(t, ['migrate'], environment)]);
+  const outputs = [one.output, two.output].sort();
+  t.strictSame([one.code, two.code], [0, 0]);
+  t.strictSame(outputs, ['Applied 0001_accounts, 0002_boards, 0003_board_log.\n', 'Nothing to do.\n'], 'at once');
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  t.teardown(() => client.end());
+  t.equal((await client.query('select * from boards')).rowCount, 0);
+});
