@@ -52,7 +52,8 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
   const settings = validate(environment);
   checkUrl('DATABASE_URL', settings.DATABASE_URL, ['postgres:', 'postgresql:']);
   checkUrl('DATABASE_DIRECT_URL', settings.DATABASE_DIRECT_URL, ['postgres:', 'postgresql:']);
-  checkUrl('REDIS_URL', settings.REDIS_URL, ['redis:', 'rediss:']);
+  // Or the path of a Unix socket.
+  if (!settings.REDIS_URL?.startsWith('/')) checkUrl('REDIS_URL', settings.REDIS_URL, ['redis:', 'rediss:']);
   checkUrl('PUBLIC_URL', settings.PUBLIC_URL, ['http:', 'https:']);
   if (settings.DATABASE_DIRECT_URL && !settings.DATABASE_URL) {
     throw new ConfigError('DATABASE_DIRECT_URL is set without DATABASE_URL: name the database in both.');

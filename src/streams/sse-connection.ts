@@ -31,6 +31,7 @@ export class SseConnection extends Connection {
   readonly #response: ServerResponse;
   readonly #headers: OutgoingHttpHeaders;
   readonly #gone = new AbortController();
+  #vanished = false;
 
   /** @param headers those of the reply, which `reply.hijack()` keeps back */
   constructor(request: IncomingMessage, response: ServerResponse, headers: OutgoingHttpHeaders) {
@@ -39,6 +40,9 @@ export class SseConnection extends Connection {
     this.#headers = { ...headers, ...streamHeaders };
     this.request = new Request(this.url, { signal: this.#gone.signal });
     request.socket.setNoDelay(true);
+    request.socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+      this.#vanished ||= code === 'ETIMEDOUT' || code === 'EHOSTUNREACH';
+    });
     response.once('close', () => this.#gone.abort());
     // A write to a socket that has just gone emits this before 'close'; unheard, it would end the process.
     response.on('error', () => response.destroy());
@@ -48,6 +52,11 @@ export class SseConnection extends Connection {
   /** Aborted when the client or the server has ended the response. Stays aborted. */
   get gone(): AbortSignal {
     return this.#gone.signal;
+  }
+
+  /** True when the client did not leave but stopped to answer, as TCP keepalive finds out. */
+  get vanished(): boolean {
+    return this.#vanished;
   }
 
   /** Bytes that were written and that the kernel has not taken yet. */

@@ -82,7 +82,7 @@ export class Stream implements BoardStream {
     this.#position = position;
     this.#pendingReset = reset;
     board.add(this);
-    connection.gone.addEventListener('abort', () => this.#end('client'), { once: true });
+    connection.gone.addEventListener('abort', () => this.#end(connection.vanished ? 'dead' : 'client'), { once: true });
     const snapshotText = snapshot ? this.#takeSnapshot(snapshot) : '';
     // To one that continues, the newest event: it is up to date when it gets there. To all others, where they start.
     const cursor = resumedFrom === undefined ? this.#position : Math.max(this.#position, board.head);

@@ -75,6 +75,6 @@ export async function startNode(
     await app.close();
   };
   t.teardown(close);
-  const url = await app.listen({ port: 0, host: '127.0.0.1' });
+  const url = await app.listen({ port: 0, host: config.host ?? '127.0.0.1' });
   return { url, port: Number(new URL(url).port), app, logged, close };
 }

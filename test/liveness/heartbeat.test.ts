@@ -1,0 +1,135 @@
+// The scheduler that visits every stream, and the kernel's table that tells which peers are silent.
+
+import t, { type Test } from 'tap';
+import { Heartbeat } from '../../src/liveness/heartbeat.ts';
+import { connectionKey, parseTcpTable, readSilentConnections } from '../../src/liveness/tcp-table.ts';
+import type { Chunk } from '../../src/streams/frame.ts';
+import type { Stream } from '../../src/streams/stream.ts';
+import { until } from '../helpers/until.ts';
+
+interface FakeStream {
+  boardId: string;
+  newestCursor: string;
+  sent: Array<{ chunk: Chunk; at: number }>;
+  closed: string[];
+}
+
+function fakeStream(boardId: string): FakeStream & Stream {
+  const sent: FakeStream['sent'] = [];
+  const closed: string[] = [];
+  return {
+    boardId,
+    newestCursor: `abcdef01-${boardId.length}`,
+    sent,
+    closed,
+    sendHeartbeat: (chunk: Chunk) => void sent.push({ chunk, at: performance.now() }),
+    close: (reason: string) => void closed.push(reason),
+  } as unknown as FakeStream & Stream;
+}
+
+function start(t: Test, options: ConstructorParameters<typeof Heartbeat>[0]): Heartbeat {
+  const heartbeat = new Heartbeat(options);
+  heartbeat.start();
+  heartbeat.start();
+  t.teardown(() => heartbeat.stop());
+  return heartbeat;
+}
+
+t.test('each stream is visited once per interval, at its own time, with bytes that are encoded once', async (t) => {
+  const intervalMs = 1200;
+  const heartbeat = start(t, { intervalMs, maxAgeMs: 1e9 });
+  const streams: Array<FakeStream & Stream> = [];
+  // Over most of an interval, as clients come.
+  const begun = performance.now();
+  await until(() => {
+    const stream = fakeStream('board');
+    streams.push(stream);
+    heartbeat.add(stream);
+    return performance.now() - begun > intervalMs * 0.8;
+  }, 'streams to come');
+  await until(() => streams.every(({ sent }) => sent.length >= 2), 'two heartbeats each');
+  const counts = new Map<number, number>();
+  for (const { sent } of streams) {
+    for (const { at } of sent)
+      counts.set(Math.floor((at - begun) / 100), (counts.get(Math.floor((at - begun) / 100)) ?? 0) + 1);
+  }
+  t.ok(
+    Math.max(...counts.values()) < streams.length / 3,
+    `no burst: at most ${Math.max(...counts.values())} of ${streams.length} in 0.1 s`,
+  );
+  t.equal(streams[0]?.sent[0]?.chunk.text.toString(), 'event:heartbeat\ndata:{"cursor":"abcdef01-5"}\n\n');
+
+  const [first, second] = [fakeStream('a'), fakeStream('a')];
+  heartbeat.add(first);
+  heartbeat.add(second);
+  await until(() => first.sent.length > 0 && second.sent.length > 0, 'both');
+  t.equal(first.sent[0]?.chunk, second.sent[0]?.chunk, 'one board in one turn: the same bytes');
+  heartbeat.remove(first);
+  const had = first.sent.length;
+  const secondHad = second.sent.length;
+  await until(() => second.sent.length > secondHad, 'the next of the other');
+  t.equal(first.sent.length, had, 'one that was removed gets none');
+});
+
+t.test('a stream is closed as rotated at its maximum age, give or take a fifth', async (t) => {
+  const heartbeat = start(t, { intervalMs: 60, maxAgeMs: 1000 });
+  const streams = Array.from({ length: 50 }, () => fakeStream('board'));
+  const closedAt = new Map<FakeStream, number>();
+  const begun = performance.now();
+  for (const stream of streams) heartbeat.add(stream);
+  await until(() => {
+    for (const stream of streams) {
+      if (stream.closed.length > 0 && !closedAt.has(stream)) closedAt.set(stream, performance.now() - begun);
+    }
+    return closedAt.size === streams.length;
+  }, 'all to be closed');
+  const ages = [...closedAt.values()];
+  t.ok(Math.min(...ages) >= 795, `the first after ${Math.min(...ages)} ms`);
+  t.ok(Math.max(...ages) - Math.min(...ages) > 200, 'not all in one instant (E9)');
+  t.equal(streams[0]?.closed[0], 'rotated');
+});
+
+t.test("the kernel's table tells which peers leave packets unanswered", async (t) => {
+  const header = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
+  const line = (local: string, remote: string, state: string, queue: string, retransmissions: string, probes: string) =>
+    `   1: ${local} ${remote} ${state} ${queue}:00000000 01:00000019 ${retransmissions}  0  ${probes} 12345 1 0000 20 4 30 10 -1`;
+  const table = [
+    header,
+    line('0100007F:0BB8', '0200007F:D431', '01', '00000014', '00000005', '0'),
+    line('0100007F:0BB8', '0300007F:D431', '01', '00000014', '00000000', '4'),
+    line('0100007F:0BB8', '0400007F:D431', '01', '00000014', '00000000', '0'),
+    line('0100007F:0BB8', '0500007F:D431', '01', '00000000', '00000002', '0'),
+    line('0100007F:0BB8', '0600007F:D431', '08', '00000014', '00000005', '0'),
+    line('00000000:0BB8', '00000000:0000', '0A', '00000000', '00000000', '0'),
+    '',
+  ].join('\n');
+  t.strictSame(parseTcpTable(table), [
+    { key: connectionKey(3000, '127.0.0.2', 54321), unanswered: 5 },
+    { key: connectionKey(3000, '127.0.0.3', 54321), unanswered: 4 },
+  ]);
+  const table6 = [
+    header,
+    line(
+      '0000000000000000FFFF00000100007F:0BB8',
+      '0000000000000000FFFF00000200007F:D431',
+      '01',
+      '00000014',
+      '00000005',
+      '0',
+    ),
+    line(
+      'B80D0120000000000000000001000000:0BB8',
+      'B80D0120000000000000000002000000:D431',
+      '01',
+      '00000014',
+      '00000003',
+      '0',
+    ),
+  ].join('\n');
+  t.strictSame(parseTcpTable(table6), [
+    { key: connectionKey(3000, '::ffff:127.0.0.2', 54321), unanswered: 5 },
+    { key: connectionKey(3000, '2001:db8::2', 54321), unanswered: 3 },
+  ]);
+  t.equal(connectionKey(1, '::ffff:127.0.0.2', 2), connectionKey(1, '127.0.0.2', 2), 'one peer, one key');
+  if (process.platform === 'linux') t.type(await readSilentConnections(), Array);
+});
