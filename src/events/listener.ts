@@ -123,7 +123,7 @@ export class Listener {
         await this.#registerBatch(client);
       }
     } catch (error) {
-      this.#connection.reconnect(error as Error);
+      if (this.#connection.client === client) this.#connection.reconnect(error as Error);
     } finally {
       this.#registering = undefined;
     }

@@ -47,7 +47,9 @@ export class Notifier {
     this.#pending.add(boardId);
     const { client } = this.#connection;
     if (client && !this.#sending) {
-      this.#send(client).catch((error: Error) => this.#connection.reconnect(error));
+      this.#send(client).catch((error: Error) => {
+        if (this.#connection.client === client) this.#connection.reconnect(error);
+      });
     }
   }
 

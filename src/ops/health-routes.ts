@@ -1,12 +1,14 @@
 // GET /livez and GET /readyz.
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 
 /** Above this median delay over the last seconds the event loop is choked, and more traffic would make it worse. */
 const CHOKED_MS = 1000;
 const LOOP_WINDOW_MS = 10_000;
+const POSTGRES_ANSWER_MS = 500;
 
 const upOrDown = Type.Union([Type.Literal('up'), Type.Literal('down')]);
 
@@ -66,10 +68,14 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const draining = app.openStreams.isDraining;
       const choked = medianDelayMs > CHOKED_MS;
       const ready = !draining && !choked;
-      const postgres = await app.pool.query('select').then(
-        () => 'up' as const,
-        () => 'down' as const,
-      );
+      const postgres = await Promise.race([
+        app.pool.query('select').then(
+          () => 'up' as const,
+          () => 'down' as const,
+        ),
+        // A check that waits for a database that hangs would time out, and take every node away.
+        delay(POSTGRES_ANSWER_MS, 'down' as const, { ref: false }),
+      ]);
       return reply.code(ready ? 200 : 503).send({
         ready,
         draining,

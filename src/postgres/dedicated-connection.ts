@@ -33,6 +33,7 @@ export class DedicatedConnection {
   readonly #stopping = new AbortController();
   #client: pg.Client | undefined;
   #drop: ((error: Error) => void) | undefined;
+  #started: Promise<void> | undefined;
   #running: Promise<void> | undefined;
   #failures = 0;
 
@@ -47,9 +48,10 @@ export class DedicatedConnection {
 
   /** Resolves when the connection was up for the first time, however long that takes, or when it was stopped. */
   start(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#running ??= this.#keepConnected(resolve).finally(resolve);
+    this.#started ??= new Promise((resolve) => {
+      this.#running = this.#keepConnected(resolve).finally(resolve);
     });
+    return this.#started;
   }
 
   async stop(): Promise<void> {

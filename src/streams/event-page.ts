@@ -35,6 +35,10 @@ export async function readEventPage(
   if (reset) return { events: [], cursor: formatCursor(epoch, position), hasMore: false, reset: { reason: reset } };
   const [events = []] = await log.readAfter([{ boardId, after: position }], limit + 1);
   const page = events.slice(0, limit);
+  if (page[0] && page[0].seq !== position + 1) {
+    // Trimmed between the two reads.
+    return { events: [], cursor: formatCursor(epoch, extent.head), hasMore: false, reset: { reason: 'trimmed' } };
+  }
   return {
     events: page,
     cursor: formatCursor(epoch, page.at(-1)?.seq ?? position),

@@ -160,7 +160,7 @@ export class Hub {
 
   /** Compares the heads of all open boards, and reads where this node is behind. */
   async sweep(): Promise<void> {
-    if (this.#sweeping) return;
+    if (this.#sweeping || this.#boards.size === 0) return;
     this.#sweeping = true;
     try {
       const extents = await this.#options.log.extents([...this.#boards.keys()]);

@@ -6,6 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { uuidv7 } from 'uuidv7';
 import { notFound } from '../errors.ts';
 import { parseCursor } from '../events/cursor.ts';
+import type { LogExtent } from '../events/event-log.ts';
 import { drawRetryMs, openingRetryMs } from './close-reason.ts';
 import type { Hub } from './hub.ts';
 import type { HubBoard } from './hub-board.ts';
@@ -49,12 +50,12 @@ export async function openStream(
   const board = await hub.attach(boardId);
   let opened = false;
   try {
-    const admittedAt = board.head;
+    const { epoch } = hub;
+    const extent = await readExtent(hub, board, lastEventId);
     // After the head was read: a removal that this look-up does not see has a later seq, and ends the stream when the
     // stream gets there. Looked up before, a removal in between would be seen by nobody.
     if (!(await options.maySee(userId, boardId))) throw notFound();
     const snapshot = lastEventId === undefined ? await readSnapshot?.() : undefined;
-    const opening = planOpening(lastEventId, hub.epoch, await extentFor(hub, board, admittedAt, lastEventId));
 
     reply.hijack();
     const connection = new SseConnection(request.raw, reply.raw, reply.getHeaders() as OutgoingHttpHeaders);
@@ -74,7 +75,7 @@ export async function openStream(
       connection,
       hub,
       board,
-      admittedAt,
+      admittedAt: extent.head,
       heartbeatSeconds,
       readSnapshot,
       onEnd: (reason, error) => {
@@ -84,17 +85,22 @@ export async function openStream(
     });
     opened = true;
     openStreams.add(stream);
-    stream.open(snapshot ? { position: snapshot.seq } : opening, snapshot);
+    // In the tick in which the stream joins its board: a change of history is noticed here or by the board.
+    if (hub.epoch !== epoch) stream.open({ position: board.head, reset: 'epoch' });
+    else stream.open(planOpening(lastEventId, epoch, extent), snapshot);
     // The drain has closed the open streams while this one was on its way.
     if (openStreams.isDraining) stream.close('busy');
+  } catch (error) {
+    // Nobody else ends a reply that was taken over.
+    if (reply.sent) reply.raw.destroy();
+    throw error;
   } finally {
     if (!opened) hub.release(board);
   }
 }
 
-/** A cursor that is ahead of this node may come from one that reads faster: then the database decides. */
-async function extentFor(hub: Hub, board: HubBoard, head: number, lastEventId: string | undefined) {
-  const cursor = lastEventId === undefined ? undefined : parseCursor(lastEventId);
-  if (!cursor) return { head, trimmedTo: 0 };
+/** A cursor that is ahead of this node may come from one that reads faster, so the database decides about it. */
+async function readExtent(hub: Hub, board: HubBoard, lastEventId: string | undefined): Promise<LogExtent> {
+  if (lastEventId === undefined || !parseCursor(lastEventId)) return { head: board.head, trimmedTo: 0 };
   return hub.readExtent(board);
 }

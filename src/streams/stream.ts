@@ -83,6 +83,7 @@ export class Stream implements BoardStream {
     this.#pendingReset = reset;
     board.add(this);
     connection.gone.addEventListener('abort', () => this.#end(connection.vanished ? 'dead' : 'client'), { once: true });
+    // First, because it moves the position to the place that the snapshot stands for, and `ready` names that.
     const snapshotText = snapshot ? this.#takeSnapshot(snapshot) : '';
     // To one that continues, the newest event: it is up to date when it gets there. To all others, where they start.
     const cursor = resumedFrom === undefined ? this.#position : Math.max(this.#position, board.head);
