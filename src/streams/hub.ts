@@ -1,15 +1,12 @@
-// Fan-out inside one node: reads what is new in the logs of the boards that are open here, once for all streams.
+// Fan-out inside one node: knows the boards that are open here, and feeds their streams what the log has.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import type { BoardEvent } from '../events/board-event.ts';
 import type { EventLog, LogExtent } from '../events/event-log.ts';
 import type { Logger } from '../logger.ts';
 import { FrameBatch } from './frame-batch.ts';
 import { HubBoard } from './hub-board.ts';
+import { LogReader } from './log-reader.ts';
 
-/** Places and events of one read: bounds its memory, and how long one busy board can hold up the others. */
-const PLACES_PER_READ = 128;
-const EVENTS_PER_PLACE = 100;
 /** How often all heads are compared: the bound on what a lost wake-up costs (E4). */
 const SWEEP_INTERVAL_MS = 5000;
 /** How long a board without streams is kept, for those who reconnect or turn the page. */
@@ -25,13 +22,6 @@ export interface HubOptions {
   unlisten: (boardId: string) => void;
 }
 
-interface PageRequest {
-  boardId: string;
-  after: number;
-  resolve: (page: FrameBatch | undefined) => void;
-  page: Promise<FrameBatch | undefined>;
-}
-
 interface OpenBoard {
   board: HubBoard;
   opened: Promise<void>;
@@ -41,20 +31,22 @@ interface OpenBoard {
 
 export class Hub {
   readonly #options: HubOptions;
+  readonly #reader: LogReader;
   readonly #boards = new Map<string, OpenBoard>();
-  /** Boards whose log may have grown. */
-  readonly #dirty = new Set<string>();
-  /** Pages that replaying streams wait for, by place: all who wait at one place share one read. */
-  readonly #requested = new Map<string, PageRequest>();
   #epoch = '';
-  #reading = false;
-  #sweeping = false;
-  #startingOver = false;
+  #isSweeping = false;
+  #isStopped = false;
   #sweepTimer: NodeJS.Timeout | undefined;
-  #stopped = false;
 
   constructor(options: HubOptions) {
     this.#options = options;
+    this.#reader = new LogReader({
+      log: options.log,
+      logger: options.logger,
+      headOf: (boardId) => this.#boards.get(boardId)?.board.head,
+      encode: (events) => new FrameBatch(this.#epoch, events),
+      feed: (boardId, batch) => this.#feed(boardId, batch),
+    });
   }
 
   get epoch(): string {
@@ -66,11 +58,10 @@ export class Hub {
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#isStopped = true;
     clearInterval(this.#sweepTimer);
     for (const { lingering } of this.#boards.values()) clearTimeout(lingering);
-    for (const { resolve } of this.#requested.values()) resolve(undefined);
-    this.#requested.clear();
+    this.#reader.stop();
   }
 
   /**
@@ -82,11 +73,9 @@ export class Hub {
   async attach(boardId: string): Promise<HubBoard> {
     let entry = this.#boards.get(boardId);
     if (!entry) {
-      const board = new HubBoard(boardId);
-      const opening: OpenBoard = { board, isOpen: false, opened: Promise.resolve() };
-      opening.opened = this.#open(opening);
-      this.#boards.set(boardId, opening);
-      entry = opening;
+      entry = { board: new HubBoard(boardId), isOpen: false, opened: Promise.resolve() };
+      this.#boards.set(boardId, entry);
+      entry.opened = this.#open(entry);
     }
     clearTimeout(entry.lingering);
     entry.board.holders += 1;
@@ -102,7 +91,7 @@ export class Hub {
   release(board: HubBoard): void {
     board.holders -= 1;
     const entry = this.#boards.get(board.id);
-    if (board.holders > 0 || entry?.board !== board || this.#stopped) return;
+    if (board.holders > 0 || entry?.board !== board || this.#isStopped) return;
     entry.lingering = setTimeout(() => this.#close(board), LINGER_MS);
     entry.lingering.unref();
   }
@@ -114,32 +103,14 @@ export class Hub {
     if (!entry.isOpen) {
       // Its head is being read, perhaps as it was just before this change.
       entry.opened.then(() => this.wake(boardId, head)).catch(() => {});
-      return;
+    } else if (head === undefined || head > entry.board.head) {
+      this.#reader.markDirty(boardId);
     }
-    if (head !== undefined && head <= entry.board.head) return;
-    this.#dirty.add(boardId);
-    void this.#read();
   }
 
-  /**
-   * The events after a place, as one page of at most 100. Waits as long as the database is away.
-   *
-   * @returns undefined when there is nothing after the place, or when the hub has stopped
-   */
+  /** @returns the events after a place, one page of them; undefined when there are none. Waits for the database. */
   readPage(boardId: string, after: number): Promise<FrameBatch | undefined> {
-    if (this.#stopped) return Promise.resolve(undefined);
-    const place = `${boardId} ${after}`;
-    let request = this.#requested.get(place);
-    if (!request) {
-      let resolve: PageRequest['resolve'] = () => {};
-      const page = new Promise<FrameBatch | undefined>((settle) => {
-        resolve = settle;
-      });
-      request = { boardId, after, resolve, page };
-      this.#requested.set(place, request);
-    }
-    void this.#read();
-    return request.page;
+    return this.#reader.readPage(boardId, after);
   }
 
   /** The extent of the board's log as the database has it now, whatever this node has read of it. */
@@ -160,10 +131,12 @@ export class Hub {
 
   /** Compares the heads of all open boards, and reads where this node is behind. */
   async sweep(): Promise<void> {
-    if (this.#sweeping || this.#boards.size === 0) return;
-    this.#sweeping = true;
+    if (this.#isSweeping || this.#boards.size === 0) return;
+    this.#isSweeping = true;
+    const { epoch } = this;
     try {
       const extents = await this.#options.log.extents([...this.#boards.keys()]);
+      if (epoch !== this.#epoch) return;
       for (const [boardId, { head, trimmedTo }] of extents) {
         const entry = this.#boards.get(boardId);
         if (entry?.isOpen && trimmedTo > entry.board.head) entry.board.skipTo(head, 'trimmed');
@@ -172,7 +145,7 @@ export class Hub {
     } catch {
       // The next sweep tries again; that the database is away is logged by those who need it now.
     } finally {
-      this.#sweeping = false;
+      this.#isSweeping = false;
     }
   }
 
@@ -193,84 +166,31 @@ export class Hub {
   #close(board: HubBoard): void {
     if (this.#boards.get(board.id)?.board !== board) return;
     this.#boards.delete(board.id);
-    this.#dirty.delete(board.id);
+    this.#reader.forget(board.id);
     this.#options.unlisten(board.id);
   }
 
-  /** One read at a time: what is asked for meanwhile makes the next one larger, not the queue longer. */
-  async #read(): Promise<void> {
-    if (this.#reading) return;
-    this.#reading = true;
-    // What becomes dirty in this turn of the event loop goes with the first read.
-    await Promise.resolve();
-    let failures = 0;
-    while (!this.#stopped && !this.#startingOver && this.#dirty.size + this.#requested.size > 0) {
-      try {
-        await this.#readOnce();
-        if (failures > 0) this.#options.logger.info({ failures }, 'the log can be read again');
-        failures = 0;
-      } catch (error) {
-        const retryInMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures);
-        if (failures === 0) {
-          this.#options.logger.warn({ reason: String(error), retryInMs }, 'the log cannot be read; streams wait');
-        }
-        failures += 1;
-        await delay(retryInMs, undefined, { ref: false });
-      }
-    }
-    this.#reading = false;
-  }
-
-  async #readOnce(): Promise<void> {
-    const epoch = this.#epoch;
-    const pages = [...this.#requested.entries()].slice(0, PLACES_PER_READ);
-    const dirty = [...this.#dirty].slice(0, PLACES_PER_READ);
-    for (const boardId of dirty) this.#dirty.delete(boardId);
-    const boards = dirty.flatMap((boardId) => this.#boards.get(boardId)?.board ?? []);
-    const places = [
-      ...boards.map(({ id, head }) => ({ boardId: id, after: head })),
-      ...pages.map(([, place]) => place),
-    ];
-    const results = await this.#options.log.readAfter(places, EVENTS_PER_PLACE).catch((error) => {
-      for (const boardId of dirty) this.#dirty.add(boardId);
-      throw error;
-    });
-    // Read from a history that has been replaced meanwhile: every stream is about to be reset.
-    if (epoch !== this.#epoch) return;
-    for (const [index, [place, request]] of pages.entries()) {
-      const events = results[boards.length + index] ?? [];
-      this.#requested.delete(place);
-      request.resolve(events.length > 0 ? new FrameBatch(epoch, events) : undefined);
-    }
-    for (const [index, board] of boards.entries()) await this.#feed(board, results[index] ?? []);
-  }
-
-  async #feed(board: HubBoard, events: BoardEvent[]): Promise<void> {
-    const [first] = events;
-    if (!first) return;
-    if (events.length === EVENTS_PER_PLACE) this.#dirty.add(board.id);
-    const batch = new FrameBatch(this.#epoch, events);
-    if (first.seq === board.head + 1) await board.advance(batch);
-    else board.skipTo(batch.to, 'gap');
+  async #feed(boardId: string, batch: FrameBatch): Promise<void> {
+    const board = this.#boards.get(boardId)?.board;
+    if (!board) return;
+    if (batch.from === board.head) await board.advance(batch);
+    else if (batch.from > board.head) board.skipTo(batch.to, 'gap');
   }
 
   /** Nothing is read until every stream has been told: an event of the new history comes after its reset. */
   async #startOver(): Promise<void> {
     const epoch = this.#epoch;
-    this.#startingOver = true;
+    this.#reader.pause();
     this.#options.logger.warn({ epoch }, 'the database has another history; every stream is reset');
-    let failures = 0;
-    while (!this.#stopped && epoch === this.#epoch) {
+    for (let failures = 0; !this.#isStopped && epoch === this.#epoch; failures += 1) {
       try {
         const extents = await this.#options.log.extents([...this.#boards.keys()]);
         for (const { board } of this.#boards.values()) board.skipTo(extents.get(board.id)?.head ?? 0, 'epoch');
         break;
       } catch {
         await delay(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures), undefined, { ref: false });
-        failures += 1;
       }
     }
-    this.#startingOver = false;
-    void this.#read();
+    if (epoch === this.#epoch) this.#reader.resume();
   }
 }
