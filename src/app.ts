@@ -2,7 +2,6 @@
 
 import { readFileSync } from 'node:fs';
 import fastifyAccepts from '@fastify/accepts';
-import fastifyHelmet from '@fastify/helmet';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { accountRoutes } from './accounts/account-routes.ts';
 import accountsPlugin from './accounts/accounts-plugin.ts';
@@ -14,8 +13,10 @@ import { itemRoutes } from './boards/item-routes.ts';
 import type { Config } from './config.ts';
 import { BoardEvent } from './events/board-event.ts';
 import eventsPlugin from './events/events-plugin.ts';
+import closingPlugin from './http/closing-plugin.ts';
+import headersPlugin from './http/headers-plugin.ts';
 import openApiPlugin from './http/openapi-plugin.ts';
-import problemPlugin, { answerClientError } from './http/problem-plugin.ts';
+import problemPlugin, { answerClientError, answerFrameworkError } from './http/problem-plugin.ts';
 import { ProblemBody } from './http/schemas.ts';
 import validationPlugin from './http/validation-plugin.ts';
 import livenessPlugin from './liveness/liveness-plugin.ts';
@@ -42,16 +43,22 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
     bodyLimit: 256 * 1024,
     // Against requests that arrive byte by byte. Node swaps the two when the first is the shorter one, and looks
     // only every 30 s unless told otherwise.
-    requestTimeout: 10_000,
-    http: { headersTimeout: 8000, connectionsCheckingInterval: 1000 },
+    requestTimeout: 8000,
+    http: { headersTimeout: 6000, connectionsCheckingInterval: 1000 },
     clientErrorHandler: answerClientError,
-    routerOptions: { maxParamLength: 200 },
+    frameworkErrors: answerFrameworkError,
+    // The closing plugin does it.
+    return503OnClosing: false,
+    // No parameter is refused by the router, in words of its own: the schemas say what one may be.
+    routerOptions: { maxParamLength: 16 * 1024 },
   });
 
+  const overTls = config.publicUrl?.startsWith('https:') ?? false;
+  await app.register(headersPlugin, { overTls });
   await app.register(problemPlugin);
+  await app.register(closingPlugin);
   await app.register(validationPlugin);
   await app.register(fastifyAccepts);
-  await app.register(fastifyHelmet);
   await app.register(openApiPlugin, {
     version,
     publicUrl: config.publicUrl,
@@ -69,7 +76,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
     streamMaxAgeMinutes: config.streamMaxAgeMinutes,
   });
 
-  await app.register(accountRoutes, { secureCookies: config.publicUrl?.startsWith('https:') ?? false });
+  await app.register(accountRoutes, { secureCookies: overTls });
   await app.register(boardRoutes);
   await app.register(itemRoutes);
   await app.register(streamRoutes, {

@@ -112,8 +112,8 @@ function describe(error: unknown, given: Record<string, string | undefined>): st
 
 function checkUrl(name: string, value: string | undefined, protocols: string[]): void {
   if (value === undefined) return;
-  // An address of PostgreSQL may lack the host (postgres:///db?host=/run), which no URL may: its driver reads it.
-  const isReadable = URL.canParse(value) || /^postgres(ql)?:\/\//i.test(value);
+  // An address of PostgreSQL may lack the host (postgres://me@/db?host=/run), which no URL may: its driver reads it.
+  const isReadable = URL.canParse(value) || /^postgres(ql)?:\/\/[^/?#]*@\//i.test(value);
   if (isReadable && protocols.some((protocol) => value.toLowerCase().startsWith(`${protocol}//`))) return;
   // The value may hold a password: it is not repeated in the message.
   throw new ConfigError(`${name} must be an address that starts with ${protocols.map((p) => `${p}//`).join(' or ')}.`);

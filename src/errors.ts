@@ -1,5 +1,8 @@
 // Every error that a client can get, by its stable code, and the exception that carries one to the error handler.
 
+const MAX_FAULTS = 20;
+const MAX_PATH = 200;
+
 export const problems = {
   TB_INVALID: { status: 400, title: 'The request does not fit the contract' },
   TB_UNAUTHENTICATED: { status: 401, title: 'Nobody is signed in' },
@@ -70,5 +73,23 @@ export function notFound(): Problem {
 
 /** For bad input that no schema can describe. */
 export function invalid(path: string, message: string): Problem {
-  return new Problem('TB_INVALID', `${path} ${message}`, { errors: [{ path, message }] });
+  return invalidInput([{ path, message }]);
+}
+
+/** @param faults the first becomes the `detail`; the client chose the paths, so what it hears of them is limited */
+export function invalidInput(faults: InputFault[]): Problem {
+  const errors = faults.slice(0, MAX_FAULTS).map(({ path, message }) => ({ path: clip(path || '/'), message }));
+  const [first] = errors;
+  return new Problem('TB_INVALID', first ? `${first.path} ${first.message}` : 'The request cannot be read.', {
+    errors,
+  });
+}
+
+/** One step of a JSON pointer (RFC 6901, 3). */
+export function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
+function clip(path: string): string {
+  return path.length <= MAX_PATH ? path : `${path.slice(0, MAX_PATH)}…`;
 }

@@ -33,7 +33,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ secureCookies: boolean }
   app.get(
     '/session',
     {
-      preHandler: app.requireSession,
+      onRequest: app.requireSession,
       schema: {
         tags: ['Who is calling'],
         summary: 'Who am I',
@@ -50,7 +50,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<{ secureCookies: boolean }
   app.delete(
     '/session',
     {
-      preHandler: app.requireSession,
+      onRequest: app.requireSession,
       schema: {
         tags: ['Who is calling'],
         summary: 'Sign out',

@@ -11,11 +11,11 @@ export const SESSION_COOKIE = 'tb_session';
 declare module 'fastify' {
   interface FastifyInstance {
     accounts: AccountStore;
-    /** A preHandler: the route is for those who are signed in. Sets `request.session`. */
+    /** An onRequest hook (or a later one): the route is for those who are signed in. Sets `request.session`. */
     requireSession: (request: FastifyRequest) => Promise<void>;
   }
   interface FastifyRequest {
-    /** @throws Problem TB_INTERNAL on a route without the preHandler `requireSession` */
+    /** @throws Problem TB_INTERNAL on a route without the hook `requireSession` */
     readonly session: AccountSession;
   }
 }

@@ -4,17 +4,17 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { notFound } from '../errors.ts';
 import { formatCursor } from '../events/cursor.ts';
-import { pageLimit, problemResponses, Uuid } from '../http/schemas.ts';
+import { jsonResponse, pageLimit, problemResponses, Uuid } from '../http/schemas.ts';
 import { BoardPatch, NewBoard } from './board.ts';
 import { explainRefusal } from './board-access.ts';
 import { writerHeaders, writerOf } from './write-board.ts';
 
 const params = Type.Object({ id: Uuid });
 const common = { tags: ['Boards and items'], security: [{ session: [] }] };
-const etag = { ETag: { schema: Type.String({ description: 'The cursor, quoted.' }) } };
 
 export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  app.addHook('preHandler', app.requireSession);
+  // Before the body is read: who is nobody here sends nothing that is worth parsing.
+  app.addHook('onRequest', app.requireSession);
 
   app.get(
     '/boards',
@@ -48,7 +48,10 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Make a board, and own it',
         headers: writerHeaders,
         body: NewBoard,
-        response: { 201: Type.Object({ board: Type.Ref('Board') }), ...problemResponses(400, 401, 413, 415, 503) },
+        response: {
+          201: jsonResponse('Made.', Type.Object({ board: Type.Ref('Board') }), 'Location'),
+          ...problemResponses(400, 401, 413, 415, 503),
+        },
       },
     },
     async (request, reply) => {
@@ -67,11 +70,7 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
         params,
         headers: Type.Object({ 'if-none-match': Type.Optional(Type.String()) }),
         response: {
-          200: {
-            description: 'The snapshot.',
-            headers: etag,
-            content: { 'application/json': { schema: Type.Ref('Snapshot') } },
-          },
+          200: jsonResponse('The snapshot. Its ETag is the cursor, quoted.', Type.Ref('Snapshot'), 'ETag'),
           304: Type.Null({ description: 'Nothing has happened since the snapshot that `If-None-Match` names.' }),
           ...problemResponses(401, 404, 503),
         },
@@ -126,7 +125,7 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Delete a board with all that is on it',
         params,
         headers: writerHeaders,
-        response: { 204: Type.Null({ description: 'Deleted.' }), ...problemResponses(401, 403, 404, 503) },
+        response: { 204: Type.Null({ description: 'Deleted.' }), ...problemResponses(400, 401, 403, 404, 503) },
       },
     },
     async (request, reply) => {

@@ -1,13 +1,13 @@
 // A board, its members and its items as the API shows them, and what may be written to them.
 
 import { type Static, Type } from 'typebox';
-import { CursorText, Timestamp, Uuid } from '../http/schemas.ts';
+import { CursorText, oneOf, Timestamp, Uuid } from '../http/schemas.ts';
 
 const nullableUuid = (description: string) => Type.Union([Uuid, Type.Null()], { description });
-const layout = Type.Union([Type.Literal('canvas'), Type.Literal('list')]);
+const layout = oneOf(['canvas', 'list']);
 const boardName = Type.String({ minLength: 1, maxLength: 200 });
 
-export const Role = Type.Union([Type.Literal('owner'), Type.Literal('editor'), Type.Literal('viewer')]);
+export const Role = oneOf(['owner', 'editor', 'viewer']);
 export type Role = Static<typeof Role>;
 
 const stamps = {
@@ -32,16 +32,21 @@ export const Member = Type.Object(
 );
 export type Member = Static<typeof Member>;
 
-const color = Type.Union(
-  (['yellow', 'orange', 'red', 'pink', 'purple', 'blue', 'green', 'gray'] as const).map((name) => Type.Literal(name)),
-);
+const color = oneOf(['yellow', 'orange', 'red', 'pink', 'purple', 'blue', 'green', 'gray']);
+export const MAX_RANK_LENGTH = 200;
 const rank = Type.String({
   minLength: 2,
-  maxLength: 200,
+  maxLength: MAX_RANK_LENGTH,
   pattern: '^[A-Za-z][0-9A-Za-z]+$',
   description: 'A fractional-indexing key: items are ordered by it, byte by byte, then by id.',
 });
-const data = Type.Object({}, { additionalProperties: true, description: 'Any JSON object of at most 16 KiB.' });
+const data = Type.Object(
+  {},
+  {
+    additionalProperties: true,
+    description: 'Any JSON object of at most 16 KiB, counted with a space after each colon and comma.',
+  },
+);
 const itemFields = {
   text: Type.String({ maxLength: 10_000 }),
   x: Type.Number(),

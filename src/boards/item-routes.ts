@@ -3,17 +3,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { notFound } from '../errors.ts';
-import { problemResponses, Uuid } from '../http/schemas.ts';
+import { jsonResponse, problemResponses, Uuid } from '../http/schemas.ts';
 import { ItemPatch, NewItem } from './board.ts';
 import { explainRefusal } from './board-access.ts';
 import { writerHeaders, writerOf } from './write-board.ts';
 
 const itemParams = Type.Object({ id: Uuid, itemId: Uuid });
 const itemBody = Type.Object({ item: Type.Ref('Item') });
+const itemResponse = jsonResponse('The item. Its ETag is its version, quoted.', itemBody, 'ETag');
 const common = { tags: ['Boards and items'], security: [{ session: [] }] };
 
 export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
-  app.addHook('preHandler', app.requireSession);
+  // Before the body is read: who is nobody here sends nothing that is worth parsing.
+  app.addHook('onRequest', app.requireSession);
 
   app.post(
     '/boards/:id/items',
@@ -25,7 +27,10 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
         params: Type.Object({ id: Uuid }),
         headers: writerHeaders,
         body: NewItem,
-        response: { 201: itemBody, ...problemResponses(400, 401, 403, 404, 413, 415, 503) },
+        response: {
+          201: jsonResponse('Made.', itemBody, 'ETag', 'Location'),
+          ...problemResponses(400, 401, 403, 404, 413, 415, 503),
+        },
       },
     },
     async (request, reply) => {
@@ -46,7 +51,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
         ...common,
         summary: 'One item',
         params: itemParams,
-        response: { 200: itemBody, ...problemResponses(401, 404, 503) },
+        response: { 200: itemResponse, ...problemResponses(401, 404, 503) },
       },
     },
     async (request, reply) => {
@@ -69,7 +74,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
         params: itemParams,
         headers: writerHeaders,
         body: ItemPatch,
-        response: { 200: itemBody, ...problemResponses(400, 401, 403, 404, 413, 415, 503) },
+        response: { 200: itemResponse, ...problemResponses(400, 401, 403, 404, 413, 415, 503) },
       },
     },
     async (request, reply) => {
@@ -89,7 +94,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Take an item off its board',
         params: itemParams,
         headers: writerHeaders,
-        response: { 204: Type.Null({ description: 'Deleted.' }), ...problemResponses(401, 403, 404, 503) },
+        response: { 204: Type.Null({ description: 'Deleted.' }), ...problemResponses(400, 401, 403, 404, 503) },
       },
     },
     async (request, reply) => {

@@ -3,7 +3,7 @@
 import { generateKeyBetween } from 'fractional-indexing';
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
-import type { Item, ItemPatch, NewItem } from './board.ts';
+import { type Item, type ItemPatch, MAX_RANK_LENGTH, type NewItem } from './board.ts';
 import type { WriteBoard, Writer } from './write-board.ts';
 
 export interface ItemStore {
@@ -80,12 +80,17 @@ export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
   };
 }
 
-/** Two who append at once get the same rank; the order of their ids, which is the order of time, then decides. */
+/**
+ * Two who append at once get the same rank; the order of their ids, which is the order of time, then decides. So does
+ * it behind a key that is so long that the next one would not be kept: nobody can close a board for new items by it.
+ */
 async function rankAtEnd(pool: Pool, boardId: string): Promise<string> {
   const { rows } = await pool.query<{ rank: string }>({
     name: 'item-last-rank',
     text: 'select rank from items where board_id = $1 order by rank desc limit 1',
     values: [boardId],
   });
-  return generateKeyBetween(rows[0]?.rank ?? null, null);
+  const last = rows[0]?.rank ?? null;
+  const next = generateKeyBetween(last, null);
+  return last === null || next.length <= MAX_RANK_LENGTH ? next : last;
 }

@@ -1,5 +1,7 @@
 // Turns whatever was thrown into application/problem+json (RFC 9457).
 
+import { type ServerResponse, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type {
   FastifyError,
   FastifyInstance,
@@ -8,10 +10,17 @@ import type {
   FastifySchemaValidationError,
 } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { type InputFault, notFound, Problem, type ProblemCode } from '../errors.ts';
+import {
+  escapePointer,
+  type InputFault,
+  invalid,
+  invalidInput,
+  notFound,
+  Problem,
+  type ProblemCode,
+} from '../errors.ts';
 import { asDatabaseProblem } from '../postgres/database-problem.ts';
-
-const MAX_FAULTS = 20;
+import { bareHeaders } from './headers-plugin.ts';
 
 export default fastifyPlugin(
   async (app: FastifyInstance) => {
@@ -28,17 +37,23 @@ export default fastifyPlugin(
 /** @returns the problem that `error` is for the client; TB_INTERNAL when it is a fault of ours */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
-  const fromDatabase = asDatabaseProblem(error);
-  if (fromDatabase) return fromDatabase;
   const { validation, validationContext, statusCode, code, message } = error as Partial<FastifyError>;
-  if (validation) return invalidInput(validation, validationContext);
+  // An error with a status is Fastify's own. Its ECONNRESET is a client that has left, and not the database.
+  const fromDatabase = statusCode === undefined ? asDatabaseProblem(error) : undefined;
+  if (fromDatabase) return fromDatabase;
+  // An address that names no board can't be told from one that names a board of others.
+  if (validationContext === 'params') return notFound();
+  if (validation) return invalidInput(validation.map(describeFault));
+  if (code === 'FST_ERR_BAD_URL')
+    return new Problem('TB_INVALID', 'The address is not percent-encoded as it should be.');
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new Problem('TB_UNSUPPORTED_MEDIA_TYPE', 'Send JSON with Content-Type: application/json.', { cause: error });
   }
   if (statusCode === 413) {
     return new Problem('TB_TOO_LARGE', message ?? 'Send less at a time.', { cause: error });
   }
-  if (statusCode === 503) return new Problem('TB_UNAVAILABLE', 'The server is going down. Try again in a moment.');
+  if (code === 'FST_ERR_CTP_INVALID_JSON_BODY') return invalid('/', 'must be JSON, and must not name a prototype');
+  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return invalid('/', 'must not be empty when Content-Type says JSON');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new Problem('TB_INVALID', message ?? 'The request cannot be read.', { cause: error });
   }
@@ -49,12 +64,21 @@ export function asProblem(error: unknown): Problem {
 export function sendProblem(problem: Problem, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   if (problem.status === 500) request.log.error({ err: error }, 'request failed');
   else if (problem.status === 503) request.log.warn({ code: problem.code, reason: String(error) }, 'request refused');
-  reply.code(problem.status).headers(problem.headers).type('application/problem+json').send(JSON.stringify(problem));
+  // As bytes: Fastify adds a charset to text, and this media type has no such parameter (RFC 9457, 6.1).
+  const body = Buffer.from(JSON.stringify(problem));
+  reply.code(problem.status).headers(problem.headers).type('application/problem+json').send(body);
+}
+
+/** For addresses that the router cannot read: no hook has seen the request. */
+export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  sendProblem(asProblem(error), error, request, reply.headers(bareHeaders));
 }
 
 /** For requests that are no HTTP: Fastify's own answer to them is no problem+json. */
-export function answerClientError(error: NodeJS.ErrnoException, socket: import('node:net').Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  // What is on its way on this connection, a stream above all, must not have an answer written into its middle.
+  const { _httpMessage: inFlight } = socket as Socket & { _httpMessage?: ServerResponse | null };
+  if (error.code === 'ECONNRESET' || !socket.writable || inFlight?.headersSent) {
     socket.destroy();
     return;
   }
@@ -66,26 +90,23 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: import('
         : ['TB_INVALID', 'This is not a request of HTTP/1.1.'];
   const problem = new Problem(code, detail);
   const body = JSON.stringify(problem);
-  socket.end(
-    `HTTP/1.1 ${problem.status} ${problem.toJSON().title}\r\nContent-Type: application/problem+json\r\n` +
-      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
-}
-
-function invalidInput(validation: FastifySchemaValidationError[], context: string | undefined): Problem {
-  // An address that names no board can't be told from one that names a board of others.
-  if (context === 'params') return notFound();
-  const errors = validation.slice(0, MAX_FAULTS).map(describeFault);
-  const [first] = errors;
-  return new Problem('TB_INVALID', first ? `${first.path} ${first.message}` : 'The request cannot be read.', {
-    errors,
-  });
+  const headers = Object.entries({
+    ...bareHeaders,
+    'content-type': 'application/problem+json',
+    'content-length': Buffer.byteLength(body),
+    connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${headers.join('')}\r\n${body}`);
 }
 
 function describeFault({ instancePath, keyword, params, message }: FastifySchemaValidationError): InputFault {
   const unknown = params.additionalProperty ?? params.unevaluatedProperty;
-  if (unknown !== undefined)
-    return { path: `${instancePath}/${unknown}`, message: 'is not a field that is known here' };
+  if (unknown !== undefined) {
+    return { path: `${instancePath}/${escapePointer(String(unknown))}`, message: 'is not a field that is known here' };
+  }
+  if (keyword === 'enum') {
+    return { path: instancePath, message: `must be one of ${(params.allowedValues as string[]).join(', ')}` };
+  }
   if (keyword === 'required') return { path: `${instancePath}/${params.missingProperty}`, message: 'is missing' };
-  return { path: instancePath || '/', message: message ?? 'is wrong' };
+  return { path: instancePath, message: message ?? 'is wrong' };
 }

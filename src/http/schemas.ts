@@ -1,6 +1,6 @@
 // The parts that many schemas are made of.
 
-import { Type } from 'typebox';
+import { type TSchema, Type } from 'typebox';
 
 export const Uuid = Type.String({ format: 'uuid' });
 export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, milliseconds.' });
@@ -8,6 +8,12 @@ export const CursorText = Type.String({
   description: 'Names a place in the log of one board. Opaque: hand it back as it came.',
   examples: ['5f0c9a3e-42'],
 });
+
+/** One of a few words. A union of literals would say "must be equal to constant" once for each of them. */
+export const oneOf = <const Words extends string[]>(
+  words: readonly [...Words],
+  options: { description?: string } = {},
+) => Type.Enum(words, { type: 'string', ...options });
 
 /** `application/problem+json` (RFC 9457), the body of every error. */
 export const ProblemBody = Type.Object(
@@ -31,6 +37,24 @@ export function problemResponses<Status extends number>(...statuses: Status[]) {
     content: { 'application/problem+json': { schema: Type.Ref('Problem') } },
   };
   return Object.fromEntries(statuses.map((status) => [status, response])) as Record<Status, typeof response>;
+}
+
+const documentedHeaders = {
+  ETag: { schema: Type.String({ description: 'Of this state, quoted.' }) },
+  Location: { schema: Type.String({ description: 'Of what was made.' }) },
+};
+
+/** A JSON answer with header fields that a client needs. */
+export function jsonResponse<Schema extends TSchema>(
+  description: string,
+  schema: Schema,
+  ...headers: Array<keyof typeof documentedHeaders>
+) {
+  return {
+    description,
+    headers: Object.fromEntries(headers.map((name) => [name, documentedHeaders[name]])),
+    content: { 'application/json': { schema } },
+  };
 }
 
 /** A page of a list that is read by keyset. */

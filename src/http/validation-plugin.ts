@@ -4,7 +4,7 @@ import { Ajv, type Options } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { invalid } from '../errors.ts';
+import { escapePointer, invalid } from '../errors.ts';
 
 const MAX_DEPTH = 100;
 
@@ -18,6 +18,8 @@ export default fastifyPlugin(
     const parameters = createAjv({ coerceTypes: true });
     app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? body : parameters).compile(schema));
 
+    // Fastify reads it as a string, which fits no schema here; and a page of another origin may send it unasked.
+    app.removeContentTypeParser('text/plain');
     app.addContentTypeParser(
       'application/merge-patch+json',
       { parseAs: 'string' },
@@ -42,7 +44,7 @@ function createAjv(options: Options): Ajv {
  * as null; nesting without end exhausts the stacks of both. All of them answer 400 instead of a failure later.
  */
 function refuseUnstorable(value: unknown, path: string, depth: number): void {
-  if (depth > MAX_DEPTH) throw invalid(path.slice(0, 200), `must not be nested more than ${MAX_DEPTH} levels deep`);
+  if (depth > MAX_DEPTH) throw invalid(path, `must not be nested more than ${MAX_DEPTH} levels deep`);
   if (typeof value === 'string') {
     if (value.includes('\0')) throw invalid(path, 'must not contain the character U+0000');
     if (!value.isWellFormed()) throw invalid(path, 'must not contain half of a surrogate pair');
@@ -55,7 +57,7 @@ function refuseUnstorable(value: unknown, path: string, depth: number): void {
   } else if (typeof value === 'object' && value !== null) {
     for (const [name, member] of Object.entries(value)) {
       refuseUnstorable(name, path || '/', depth);
-      refuseUnstorable(member, `${path}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`, depth + 1);
+      refuseUnstorable(member, `${path}/${escapePointer(name)}`, depth + 1);
     }
   }
 }

@@ -8,9 +8,9 @@ import { type Chunk, encodeChunk } from './frame.ts';
 const LINGER_MS = 1000;
 
 const streamHeaders = {
-  'Content-Type': 'text/event-stream',
-  'Cache-Control': 'no-store, no-transform',
-  'X-Accel-Buffering': 'no',
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-store, no-transform',
+  'x-accel-buffering': 'no',
 };
 
 // Session wants one and never looks at it: the head is sent by `sendHead`.

@@ -25,7 +25,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
     {
       // A HEAD of this route would open a stream that nobody reads.
       exposeHeadRoute: false,
-      preHandler: app.requireSession,
+      onRequest: app.requireSession,
       schema: {
         tags: ['The stream'],
         summary: 'Follow a board',

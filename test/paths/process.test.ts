@@ -9,7 +9,7 @@ import t, { type Test } from 'tap';
 import { inspectProcess } from '../../src/postgres/embedded/process-table.ts';
 import { curlSession } from '../../src/welcome.ts';
 import { Client } from '../helpers/client.ts';
-import { openStream } from '../helpers/event-stream.ts';
+import { type EventStream, openStream } from '../helpers/event-stream.ts';
 import { useDatabase } from '../helpers/node.ts';
 import { runCli, spawnNode } from '../helpers/process.ts';
 import { createEmptyDatabase, dropDatabase } from '../helpers/test-cluster.ts';
@@ -69,7 +69,7 @@ t.test('SIGTERM spreads the open streams over the drain, and a second signal end
   const node = await spawnNode(t, { DATABASE_URL: url, DRAIN_SECONDS: '2' });
   const ada = await Client.signUp(node);
   const boardId = await ada.createBoard();
-  const streams = [];
+  const streams: EventStream[] = [];
   for (let count = 0; count < 4; count += 1) streams.push(await openStream(t, node.url, boardId, ada));
   await Promise.all(streams.map((stream) => stream.next('ready')));
   node.kill('SIGTERM');

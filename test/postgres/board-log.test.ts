@@ -279,13 +279,13 @@ t.test('two nodes that migrate an empty database at once both succeed', async (t
 });
 
 t.test('merge_patch is RFC 7396', async (t) => {
-  const mergePatch = (target: fc.JsonValue, patch: fc.JsonValue): fc.JsonValue => {
+  const mergePatch = (target: unknown, patch: unknown): unknown => {
     if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
     const isObject = typeof target === 'object' && target !== null && !Array.isArray(target);
-    const merged: Record<string, fc.JsonValue> = isObject ? { ...target } : {};
+    const merged: Record<string, unknown> = isObject ? { ...target } : {};
     for (const [name, value] of Object.entries(patch)) {
       if (value === null) delete merged[name];
-      else merged[name] = mergePatch(merged[name] ?? null, value);
+      else merged[name] = mergePatch(merged[name], value);
     }
     return merged;
   };

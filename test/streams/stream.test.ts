@@ -436,6 +436,22 @@ t.test('a node that goes down ends its streams cleanly, takes no new ones, and s
   await own.close();
 });
 
+t.test('closing the server does not wait for a client that does not read its answer', async (t) => {
+  const own = await startNode(t, database.url);
+  const boardId = await ada.createBoard();
+  await sql(`insert into items (board_id, text) select $1, repeat('x', 10000) from generate_series(1, 1500)`, [
+    boardId,
+  ]);
+  const socket = net.connect(own.port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  socket.pause();
+  socket.write(`GET /boards/${boardId} HTTP/1.1\r\nHost: x\r\nCookie: ${ada.cookie}\r\n\r\n`);
+  await once(socket, 'readable');
+  const start = performance.now();
+  await own.close();
+  t.ok(performance.now() - start < 3000);
+});
+
 t.test('closing the server does not wait for open streams', async (t) => {
   const own = await startNode(t, database.url);
   const boardId = await ada.createBoard();

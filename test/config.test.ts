@@ -1,0 +1,148 @@
+// What the process may be told from outside: defaults, coercion, and one line for each setting that is wrong.
+
+import { existsSync, readFileSync } from 'node:fs';
+import t from 'tap';
+import { ConfigError, loadConfig, settingNames } from '../src/config.ts';
+
+const database = 'postgres://me:hunter2@db.example:5432/teamboard';
+
+/** @returns the message, in one line that names the setting */
+function refusal(environment: Record<string, string>): string {
+  try {
+    loadConfig(environment);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message;
+    throw error;
+  }
+  throw new Error(`accepted: ${JSON.stringify(environment)}`);
+}
+
+t.test('without any setting there is a node for one machine, with the stated defaults', async (t) => {
+  const defaults = {
+    port: 3000,
+    host: '127.0.0.1',
+    databaseUrl: undefined,
+    databaseDirectUrl: undefined,
+    redisUrl: undefined,
+    dataDir: '.data',
+    publicUrl: undefined,
+    logLevel: 'info',
+    heartbeatSeconds: 15,
+    streamMaxAgeMinutes: 30,
+    drainSeconds: 10,
+  };
+  t.strictSame({ ...loadConfig({}) }, defaults);
+  const blank = Object.fromEntries(settingNames.flatMap((name, index) => [[name, index % 2 ? '' : ' \n']]));
+  t.strictSame({ ...loadConfig(blank) }, defaults, 'a blank variable counts as none');
+  t.strictSame({ ...loadConfig({ PATH: '/bin', port: '1', TEAMBOARD: 'x' }) }, defaults, 'others are not ours');
+  t.ok(Object.isFrozen(loadConfig({})));
+});
+
+t.test('each setting is read', async (t) => {
+  const config = loadConfig({
+    PORT: '8080',
+    HOST: '::',
+    DATABASE_URL: ` ${database} `,
+    DATABASE_DIRECT_URL: 'postgresql:///teamboard?host=/run/postgresql',
+    REDIS_URL: 'rediss://:hunter2@redis.example:6380/1',
+    DATA_DIR: '/var/lib/teamboard',
+    PUBLIC_URL: 'https://boards.example/here//',
+    LOG_LEVEL: 'debug',
+    HEARTBEAT_SECONDS: '1',
+    STREAM_MAX_AGE_MINUTES: '1440',
+    DRAIN_SECONDS: '0',
+  });
+  t.strictSame(
+    { ...config },
+    {
+      port: 8080,
+      host: '::',
+      databaseUrl: database,
+      databaseDirectUrl: 'postgresql:///teamboard?host=/run/postgresql',
+      redisUrl: 'rediss://:hunter2@redis.example:6380/1',
+      dataDir: '/var/lib/teamboard',
+      publicUrl: 'https://boards.example/here',
+      logLevel: 'debug',
+      heartbeatSeconds: 1,
+      streamMaxAgeMinutes: 1440,
+      drainSeconds: 0,
+    },
+  );
+  t.equal(Object.keys(config).length, settingNames.length, 'none is forgotten here');
+  t.equal(loadConfig({ DATABASE_URL: database }).databaseDirectUrl, database, 'without a pooler both are one');
+  t.equal(loadConfig({ PORT: '0' }).port, 0);
+  const socket = 'postgres://me@/teamboard?host=/run/postgresql';
+  t.equal(loadConfig({ DATABASE_URL: socket }).databaseUrl, socket, 'an address that has no host');
+  for (const level of ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']) {
+    t.equal(loadConfig({ LOG_LEVEL: level }).logLevel, level);
+  }
+});
+
+t.test('the public address is https however it is written', async (t) => {
+  for (const written of ['https://boards.example', 'HTTPS://Boards.Example/']) {
+    t.equal(loadConfig({ PUBLIC_URL: written }).publicUrl, 'https://boards.example');
+  }
+});
+
+t.test('a setting that is wrong stops the start with one line that names it', async (t) => {
+  const wrong: Record<string, string[]> = {
+    PORT: ['-1', '65536', '80.5', 'http', '1e9', 'NaN', 'true', '0x'],
+    HEARTBEAT_SECONDS: ['0', '61', '1.5', '15s'],
+    STREAM_MAX_AGE_MINUTES: ['0', '1441', '-30', 'half'],
+    DRAIN_SECONDS: ['-1', '241', 'x'],
+    LOG_LEVEL: ['verbose', 'INFO', '30'],
+    DATABASE_URL: ['db.example', 'mysql://db', 'http://db', '/run/postgresql', 'postgres', 'postgres://db:port/name'],
+    REDIS_URL: ['localhost:6379', 'http://redis', 'redis'],
+    PUBLIC_URL: [
+      'boards.example',
+      'ftp://boards.example',
+      '/here',
+      'https://',
+      'https:boards.example',
+      'javascript:alert(1)',
+    ],
+  };
+  for (const [name, values] of Object.entries(wrong)) {
+    for (const value of values) {
+      const message = refusal({ ...(name === 'REDIS_URL' && { DATABASE_URL: database }), [name]: value });
+      t.match(message, new RegExp(`^${name} .*\\.$`), `${name}=${value}: ${message}`);
+      t.notMatch(message, '\n');
+    }
+  }
+  t.match(refusal({ DATABASE_URL: database, DATABASE_DIRECT_URL: 'db' }), /^DATABASE_DIRECT_URL must be an address/);
+  t.equal(refusal({ PORT: 'http' }), "PORT must be integer, and is 'http'.");
+  t.equal(refusal({ PORT: '65536' }), "PORT must be <= 65535, and is '65536'.");
+  t.equal(
+    refusal({ LOG_LEVEL: 'verbose' }),
+    "LOG_LEVEL must be fatal, error, warn, info, debug, trace or silent, and is 'verbose'.",
+  );
+});
+
+t.test('settings that contradict each other stop the start', async (t) => {
+  t.match(refusal({ DATABASE_DIRECT_URL: database }), /^DATABASE_DIRECT_URL is set without DATABASE_URL: /);
+  t.match(refusal({ REDIS_URL: 'redis://redis' }), /^REDIS_URL is set without DATABASE_URL: /);
+});
+
+t.test('no message repeats a secret', async (t) => {
+  const environments = [
+    { DATABASE_URL: 'mysql://me:hunter2@db' },
+    { DATABASE_URL: 'me:hunter2@db' },
+    { DATABASE_URL: 'postgres://me:hunter2@db:port' },
+    { DATABASE_URL: database, DATABASE_DIRECT_URL: 'me:hunter2@db' },
+    { DATABASE_DIRECT_URL: database },
+    { DATABASE_URL: database, REDIS_URL: 'tcp://:hunter2@redis' },
+    { REDIS_URL: 'redis://:hunter2@redis' },
+    { DATABASE_URL: database, PORT: 'x' },
+    { PUBLIC_URL: 'ftp://me:hunter2@boards.example' },
+  ];
+  for (const environment of environments) t.notMatch(refusal(environment), /hunter2/, JSON.stringify(environment));
+});
+
+t.test('the README names every setting', async (t) => {
+  const readme = new URL('../README.md', import.meta.url);
+  const text = existsSync(readme) ? readFileSync(readme, 'utf8') : '';
+  t.same(
+    settingNames.filter((name) => !text.includes(`\`${name}\``)),
+    [],
+  );
+});

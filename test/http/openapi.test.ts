@@ -1,0 +1,307 @@
+// The OpenAPI document: whole, true to what is answered, and rendered.
+
+import { readFileSync } from 'node:fs';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import t from 'tap';
+import { problems } from '../../src/errors.ts';
+import { Client } from '../helpers/client.ts';
+import { startNode, useDatabase } from '../helpers/node.ts';
+
+interface Media {
+  schema?: object;
+}
+
+interface Operation {
+  summary?: string;
+  tags?: string[];
+  security?: object[];
+  parameters?: Array<{ name: string; in: string; required?: boolean; schema?: object }>;
+  requestBody?: { content: Record<string, Media> };
+  responses: Record<
+    string,
+    { description?: string; headers?: Record<string, object>; content?: Record<string, Media> }
+  >;
+  description?: string;
+}
+
+interface Document {
+  openapi: string;
+  info: { title: string; version: string; description: string };
+  servers?: object[];
+  tags: Array<{ name: string }>;
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, object>; securitySchemes: Record<string, object> };
+}
+
+const database = await useDatabase(t);
+const node = await startNode(t, database.url);
+const ada = await Client.signUp(node, 'Ada');
+const answer = await ada.get('/openapi.json');
+const document: Document = answer.body;
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ title: `${method.toUpperCase()} ${path}`, path, operation })),
+);
+
+t.test('/openapi.json is an OpenAPI 3.1 document in which every reference leads somewhere', async (t) => {
+  t.equal(answer.status, 200);
+  t.match(answer.headers.get('content-type'), /^application\/json/);
+  t.match(document.openapi, /^3\.1\.\d$/);
+  t.equal(document.info.title, 'Teamboard');
+  t.equal(
+    document.info.version,
+    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version,
+  );
+  t.notOk('servers' in document, 'the address from which it was fetched');
+
+  const references: string[] = [];
+  walk(document, (value) => {
+    if (typeof value.$ref === 'string') references.push(value.$ref);
+  });
+  t.ok(references.length > 20);
+  for (const reference of new Set(references)) t.ok(resolve(reference), reference);
+  for (const name of Object.keys(document.components.schemas)) {
+    t.match(name, /^[A-Z][A-Za-z]+$/, 'a name that says what it is');
+    t.ok(references.includes(`#/components/schemas/${name}`), `${name} is used`);
+  }
+  for (const code of Object.keys(problems)) t.match(document.info.description, `\`${code}\``);
+
+  const behindProxy = await startNode(t, database.url, { publicUrl: 'https://boards.example' });
+  const other = (await ada.at(behindProxy).get('/openapi.json')).body;
+  t.same(other.servers, [{ url: 'https://boards.example' }]);
+});
+
+t.test('every registered route is in the document, but for the document and its rendering', async (t) => {
+  const routes = registeredRoutes()
+    .filter(({ method, path }) => method !== 'HEAD' && !/^\/(docs|openapi\.json)/.test(path))
+    .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
+  t.ok(routes.length >= 15, `${routes.length} routes`);
+  t.same(operations.map(({ title }) => title).sort(), routes.sort());
+});
+
+t.test('every operation says what it is, what it takes and how it can fail', async (t) => {
+  const tags = document.tags.map(({ name }) => name);
+  for (const { title, path, operation } of operations) {
+    const { summary, tags: own = [], parameters = [], responses, requestBody, security } = operation;
+    t.match(summary, /^[A-Z].*[^.]$/, `${title}: summary`);
+    t.ok(own.length === 1 && tags.includes(own[0] ?? ''), `${title}: tag`);
+    const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+    t.same(
+      parameters.filter(({ in: place, required }) => place === 'path' && required).map(({ name }) => name),
+      named,
+      `${title}: path parameters`,
+    );
+
+    const isWrite = requestBody !== undefined || title.startsWith('DELETE');
+    const isService = own[0] === 'Service';
+    const expected = new Set<string>();
+    if (requestBody) for (const status of ['400', '413', '415']) expected.add(status);
+    // (A If-None-Match can hold anything.)
+    if (parameters.some(({ in: place, name }) => place !== 'path' && !/^(if-none-match)$/i.test(name)))
+      expected.add('400');
+    if (security) expected.add('401');
+    if (isWrite && path.startsWith('/boards/')) expected.add('403');
+    if (named.length > 0) expected.add('404');
+    if (path.endsWith('/events')) expected.add('406');
+    if (!isService) expected.add('503');
+    const errors = Object.keys(responses).filter((status) => Number(status) >= 400);
+    if (!isService) t.same(errors, [...expected].sort(), `${title}: errors`);
+    for (const [status, { description, content = {} }] of Object.entries(responses)) {
+      t.match(description, /\S/, `${title} ${status}: description`);
+      if (Number(status) < 400 || isService) continue;
+      t.same(content, { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } });
+    }
+    t.ok(
+      Object.keys(responses).some((status) => Number(status) < 300),
+      `${title}: a success`,
+    );
+  }
+});
+
+t.test('every answer is as the document says, and has no field that it does not know', async (t) => {
+  const validate = createValidator();
+  const seen = new Set<string>();
+  const check = async (
+    client: Client,
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ) => {
+    const { status, headers: fields, body: got } = await client.request(method, path, body, headers);
+    const route = Object.keys(document.paths).find((template) => pattern(template).test(path)) ?? '';
+    const about = `${method} ${route} ${status}`;
+    seen.add(about);
+    const response = document.paths[route]?.[method.toLowerCase()]?.responses[status];
+    if (!response) return t.fail(`${about} is in the document`);
+    const type = fields.get('content-type')?.split(';')[0];
+    if (got === undefined) return t.notOk(response.content, `${about}: no body`);
+    t.ok(type && response.content?.[type], `${about}: ${type}`);
+    const place = ['paths', route, method.toLowerCase(), 'responses', `${status}`, 'content', `${type}`, 'schema'];
+    t.same(validate(place, got), [], about);
+    for (const name of Object.keys(response.headers ?? {})) t.ok(fields.get(name), `${about}: ${name}`);
+    return got;
+  };
+
+  const json = { accept: 'application/json' };
+  const nobody = {
+    request: (...args: Parameters<Client['request']>) =>
+      ada.request(args[0], args[1], args[2], { cookie: '', ...args[3] }),
+  } as Client;
+  const eve = await Client.signUp(node, 'Eve');
+  const cy = await Client.signUp(node, 'Cy');
+  await check(ada, 'POST', '/guests', { name: 'Bob' });
+  await check(ada, 'GET', '/session');
+  await check(nobody, 'GET', '/session');
+  await check(ada, 'POST', '/boards', { name: 'Plans', layout: 'list' });
+  const { board } = await check(ada, 'POST', '/boards', { name: 'Plans' }, { 'idempotency-key': 'k' });
+  const address = `/boards/${board.id}`;
+  await database.sql(`insert into members (board_id, user_id, role) values ($1, $2, 'viewer')`, [board.id, cy.user.id]);
+  await check(ada, 'GET', '/boards?limit=1');
+  await check(ada, 'GET', '/boards');
+  await check(ada, 'GET', '/boards?limit=0');
+  const data = { a: [1, { b: null }], c: 'ü' };
+  const { item } = await check(ada, 'POST', `${address}/items`, { text: 'Hi', x: 1.5, y: -2, color: 'blue', data });
+  await database.sql('insert into items (board_id, text) values ($1, $2)', [board.id, 'by a writer that is no user']);
+  const itemAddress = `${address}/items/${item.id}`;
+  await check(ada, 'GET', itemAddress);
+  await check(ada, 'PATCH', itemAddress, { text: 'New' });
+  await check(ada, 'PATCH', address, { name: 'New' });
+  const { cursor } = await check(ada, 'GET', address);
+  await check(ada, 'GET', address, undefined, { 'if-none-match': `"${cursor}"` });
+  await check(ada, 'GET', `${address}/events?limit=3`, undefined, json);
+  await check(ada, 'GET', `${address}/events`, undefined, json);
+  await check(ada, 'GET', `${address}/events?after=nonsense`, undefined, json);
+  await check(ada, 'GET', `${address}/events`, undefined, { accept: 'image/png' });
+  await check(ada, 'GET', `${address}/events?limit=0`, undefined, json);
+  for (const path of ['/guests', '/boards']) {
+    await check(ada, 'POST', path, {});
+    if (path === '/boards') await check(nobody, 'POST', path, { name: 'x' });
+    await check(ada, 'POST', path, 'x'.repeat(300_000));
+    await check(ada, 'POST', path, 'x', { 'content-type': 'text/plain' });
+  }
+  await check(nobody, 'GET', '/boards');
+  for (const [method, path, body] of [
+    ['GET', address],
+    ['PATCH', address, { name: 'x' }],
+    ['DELETE', address],
+    ['POST', `${address}/items`, { text: 'x' }],
+    ['GET', itemAddress],
+    ['PATCH', itemAddress, { text: 'x' }],
+    ['DELETE', itemAddress],
+    ['GET', `${address}/events`],
+  ] as Array<[string, string, object?]>) {
+    await check(nobody, method, path, body, json);
+    await check(eve, method, path, body, json);
+    await check(cy, method, path, body, json);
+    if (!body) continue;
+    await check(ada, method, path, {});
+    await check(ada, method, path, 'x'.repeat(300_000));
+    await check(ada, method, path, 'x', { 'content-type': 'text/plain' });
+  }
+  for (const path of [itemAddress, address]) await check(ada, 'DELETE', path, undefined, { 'idempotency-key': 'a b' });
+  await check(ada, 'DELETE', itemAddress);
+  await check(ada, 'DELETE', address);
+  await check(ada, 'DELETE', '/session');
+  await check(ada, 'DELETE', '/session');
+  await check(ada, 'GET', '/livez');
+  await check(ada, 'GET', '/readyz');
+
+  const promised = operations.flatMap(({ title, operation }) =>
+    Object.keys(operation.responses).map((status) => `${title} ${status}`),
+  );
+  const unseen = promised.filter((about) => !seen.has(about) && !about.endsWith(' 503'));
+  t.same(unseen, [], 'every answer that is promised was seen here, or (503) in problems.test.ts');
+});
+
+t.test('the stream is described event by event, because OpenAPI has no form for it', async (t) => {
+  const { description = '', responses } = document.paths['/boards/{id}/events']?.get ?? { responses: {} };
+  const source = readFileSync(new URL('../../src/streams/frame.ts', import.meta.url), 'utf8');
+  const names = [...source.matchAll(/\bencode\('(\w+)'/g)].map(([, name]) => name);
+  t.ok(names.length >= 6, names.join());
+  t.same(
+    names.filter((name) => !description.includes(`| \`${name}\` |`)),
+    [],
+  );
+  t.same(Object.keys(responses[200]?.content ?? {}).sort(), ['application/json', 'text/event-stream']);
+});
+
+t.test('/docs renders under a policy of its own, with nothing from elsewhere', async (t) => {
+  const page = await ada.get('/docs');
+  t.equal(page.status, 200);
+  t.match(page.headers.get('content-type'), /^text\/html/);
+  const policy = page.headers.get('content-security-policy') ?? '';
+  t.match(policy, "default-src 'none'");
+  t.match(policy, "script-src 'self';", 'no inline scripts');
+  t.match(policy, "frame-ancestors 'none'");
+  t.equal(page.headers.get('x-content-type-options'), 'nosniff');
+
+  const html: string = page.body as never;
+  t.notMatch(html, /<script(?![^>]* src=)/, 'the page has no script that its policy forbids');
+  t.notMatch(html, /<style| on\w+=/);
+  const files = [...html.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, path = '']) => path);
+  t.ok(files.length >= 5);
+  for (const file of files) {
+    t.match(file, /^\/docs\/static\//);
+    t.equal((await ada.get(file)).status, 200, file);
+  }
+  const initializer = await (await fetch(`${node.url}/docs/static/swagger-initializer.js`)).text();
+  t.match(initializer, /validatorUrl: null/, 'the document is sent to nobody');
+  t.same((await ada.get('/docs/json')).body.paths, document.paths);
+});
+
+/** Calls `visit` for each object in a document. */
+function walk(value: unknown, visit: (value: Record<string, unknown>) => void): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (!Array.isArray(value)) visit(value as Record<string, unknown>);
+  for (const member of Object.values(value)) walk(member, visit);
+}
+
+/** @returns what a JSON pointer of the document leads to */
+function resolve(reference: string): unknown {
+  if (!reference.startsWith('#/')) return undefined;
+  const steps = reference.slice(2).split('/');
+  return steps.reduce<unknown>((value, step) => {
+    const name = decodeURIComponent(step).replaceAll('~1', '/').replaceAll('~0', '~');
+    return (value as Record<string, unknown> | undefined)?.[name];
+  }, document);
+}
+
+/** Of a path template, for the paths that fit it. */
+function pattern(template: string): RegExp {
+  return new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[0-9a-f-]{36}')}(\\?.*)?$`);
+}
+
+/** The table of the router, which it gives as a tree only. */
+function registeredRoutes(): Array<{ method: string; path: string }> {
+  const path: string[] = [];
+  return node.app
+    .printRoutes({ commonPrefix: false })
+    .split('\n')
+    .flatMap((line) => {
+      const [, indent, segment = '', methods] = /^((?:│ {3}| {4})*)[├└]── (.*?)(?: \(([A-Z, ]+)\))?$/.exec(line) ?? [];
+      if (indent === undefined) return [];
+      path.splice(indent.length / 4, Infinity, segment);
+      const whole = path.join('') || '/';
+      return (methods?.split(', ') ?? []).map((method) => ({ method, path: whole }));
+    });
+}
+
+/** @returns a function that says what does not fit the schema at a place of the document */
+function createValidator(): (place: string[], value: unknown) => unknown[] {
+  const closed: Document = structuredClone(document);
+  walk(closed, (value) => {
+    if (value.type === 'object' && value.properties && !('additionalProperties' in value)) {
+      value.additionalProperties = false;
+    }
+  });
+  const ajv = new Ajv2020({ allErrors: true, strict: false, validateFormats: true });
+  addFormats.default(ajv as never);
+  ajv.addSchema(closed, 'api');
+  return (place, value) => {
+    const pointer = place.map((step) => encodeURIComponent(step.replaceAll('~', '~0').replaceAll('/', '~1'))).join('/');
+    const validate = ajv.compile({ $ref: `api#/${pointer}` });
+    validate(value);
+    return validate.errors ?? [];
+  };
+}

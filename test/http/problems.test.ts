@@ -1,0 +1,436 @@
+// Every way in which a request can fail answers application/problem+json (RFC 9457), and no answer goes out bare.
+
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import net from 'node:net';
+import { setInterval as every } from 'node:timers/promises';
+import t from 'tap';
+import { Problem, type ProblemCode, problems } from '../../src/errors.ts';
+import { type Answer, Client } from '../helpers/client.ts';
+import { openStream } from '../helpers/event-stream.ts';
+import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
+import { startNode, type TestNode, useDatabase } from '../helpers/node.ts';
+import { sameProblem } from '../helpers/problem.ts';
+import { until } from '../helpers/until.ts';
+
+const database = await useDatabase(t);
+const node = await startNode(t, database.url);
+const ada = await Client.signUp(node, 'Ada');
+const jsonType = { 'content-type': 'application/json' };
+
+/** A connection on which a test writes bytes as it likes. */
+class RawConnection {
+  readonly #socket: net.Socket;
+  text = '';
+  closed = false;
+
+  constructor({ port }: Pick<TestNode, 'port'>) {
+    this.#socket = net.connect(port, '127.0.0.1');
+    this.#socket.setEncoding('utf8');
+    this.#socket.on('data', (text: string) => {
+      this.text += text;
+    });
+    this.#socket.on('error', () => {});
+    this.#socket.on('close', () => {
+      this.closed = true;
+    });
+    t.teardown(() => this.#socket.destroy());
+  }
+
+  write(text: string): void {
+    this.#socket.write(text);
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** What has come, as one answer, when the server has ended the connection. */
+  async answer(timeoutMs?: number): Promise<Answer> {
+    await until(() => this.closed, 'the end of the connection', timeoutMs);
+    return this.lastAnswer();
+  }
+
+  lastAnswer(): Answer {
+    const [head = '', body = ''] = this.text.slice(this.text.lastIndexOf('HTTP/1.1 ')).split('\r\n\r\n');
+    const [statusLine = '', ...fields] = head.split('\r\n');
+    const headers = new Headers(fields.map((field) => field.split(/: (.*)/s).slice(0, 2) as [string, string]));
+    return { status: Number(statusLine.split(' ')[1]), headers, body: body.startsWith('{') ? JSON.parse(body) : {} };
+  }
+}
+
+/** A body that is always about to go on, and what came of it. */
+async function sendSlowly(): Promise<{ answer: Answer; ms: number }> {
+  const connection = new RawConnection(node);
+  const start = performance.now();
+  connection.write(
+    'POST /guests HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{',
+  );
+  for await (const _ of every(1000)) {
+    if (connection.closed) break;
+    connection.write(' ');
+  }
+  return { answer: await connection.answer(), ms: performance.now() - start };
+}
+/** A request to a node whose connections to the database are open at both ends and carry nothing. */
+async function askInVain(): Promise<{ answer: Answer; ms: number; again: Answer }> {
+  const proxy = await startFaultyProxy(t, database.url);
+  const halfOpen = await startNode(t, proxy.url);
+  const client = await Client.signUp(halfOpen, 'Ada');
+  proxy.swallow();
+  const start = performance.now();
+  const answer = await client.get('/boards');
+  const ms = performance.now() - start;
+  const again = await until(
+    async () => {
+      const next = await client.get('/boards');
+      return next.status === 200 && next;
+    },
+    'a connection that works',
+    30_000,
+  );
+  return { answer, ms, again };
+}
+
+// These two run beside the other tests: they take their time.
+const slowBody = sendSlowly();
+const hangingDatabase = askInVain();
+
+t.test('the table of errors is consistent', async (t) => {
+  const titles = new Set<string>();
+  for (const [code, { status, title }] of Object.entries(problems)) {
+    t.match(code, /^TB_[A-Z]+(_[A-Z]+)*$/);
+    t.ok(Number.isInteger(status) && status >= 400 && status < 600, `${code}: ${status}`);
+    t.match(title, /^[A-Z].*[^.]$/);
+    t.notOk(titles.has(title), `${code}: its title is its own`);
+    titles.add(title);
+    const problem = new Problem(code as ProblemCode, 'Do this.');
+    t.equal(problem.status, status);
+    t.same(JSON.parse(JSON.stringify(problem)), {
+      type: `urn:teamboard:error:${code}`,
+      title,
+      status,
+      detail: 'Do this.',
+      code,
+    });
+  }
+});
+
+t.test('what is no request of this API is answered in its form', async (t) => {
+  const get = (path: string) => ada.get(path);
+  const post = (body: string | undefined, headers?: Record<string, string>) =>
+    ada.request('POST', '/boards', body, headers);
+  const boardId = await ada.createBoard();
+  const body = (message: string) => [{ path: '/', message }];
+  const cases: Array<[string, ProblemCode, Promise<Answer>, Array<{ path: string; message: string }>?]> = [
+    ['an unknown route', 'TB_NOT_FOUND', get('/nothing/here?at=all')],
+    ['an unknown method', 'TB_NOT_FOUND', ada.request('PUT', `/boards/${boardId}`, {})],
+    ['OPTIONS', 'TB_NOT_FOUND', ada.request('OPTIONS', '/boards')],
+    ['a path that is badly encoded', 'TB_INVALID', get('/boards/%zz')],
+    ['a path that is no UTF-8', 'TB_INVALID', get('/boards/%ff')],
+    ['a parameter that is too long', 'TB_NOT_FOUND', get(`/boards/${'x'.repeat(2000)}`)],
+    ['a path below /docs that is not there', 'TB_NOT_FOUND', get('/docs/static/nothing.js')],
+    ['malformed JSON', 'TB_INVALID', post('{"name":'), body('must be JSON, and must not name a prototype')],
+    ['no JSON at all', 'TB_INVALID', post('hello'), body('must be JSON, and must not name a prototype')],
+    ['an empty body', 'TB_INVALID', post('', jsonType), body('must not be empty when Content-Type says JSON')],
+    ['no body', 'TB_INVALID', post(undefined), body('must be object')],
+    ['a body that is no object', 'TB_INVALID', post('[]'), body('must be object')],
+    ['a form', 'TB_UNSUPPORTED_MEDIA_TYPE', post('name=x', { 'content-type': 'application/x-www-form-urlencoded' })],
+    ['plain text', 'TB_UNSUPPORTED_MEDIA_TYPE', post('{"name":"x"}', { 'content-type': 'text/plain' })],
+    ['a type that is none', 'TB_UNSUPPORTED_MEDIA_TYPE', post('{"name":"x"}', { 'content-type': 'nonsense' })],
+    ['a large body', 'TB_TOO_LARGE', post(JSON.stringify({ name: 'x'.repeat(256 * 1024) }))],
+    ['nobody', 'TB_UNAUTHENTICATED', fetchAnswer(`${node.url}/session`)],
+    [
+      'a representation that is not there',
+      'TB_NOT_ACCEPTABLE',
+      ada.get(`/boards/${boardId}/events`, { accept: 'image/png' }),
+    ],
+  ];
+  for (const [message, code, promise, errors] of cases) sameProblem(t, await promise, code, { errors, message });
+
+  const head = await fetch(`${node.url}/boards/${boardId}/events`, { method: 'HEAD', headers: { cookie: ada.cookie } });
+  t.equal(head.status, 404, 'HEAD of the stream opens none');
+  t.match(head.headers.get('content-type'), /^application\/problem\+json/);
+  const nobody = await fetchAnswer(`${node.url}/session`);
+  t.equal(nobody.headers.get('www-authenticate'), 'Cookie realm="teamboard", cookie-name="tb_session"');
+});
+
+t.test('a body may have 256 KiB, chunked or not, and not a byte more', async (t) => {
+  const limit = 256 * 1024;
+  const bodyOf = (bytes: number) => `{"name":""${' '.repeat(bytes - 11)}}`;
+  for (const [bytes, code] of [
+    [limit, 'TB_INVALID'],
+    [limit + 1, 'TB_TOO_LARGE'],
+  ] as const) {
+    const whole = await ada.post('/boards', bodyOf(bytes));
+    const chunked = await fetchAnswer(`${node.url}/boards`, {
+      method: 'POST',
+      headers: { cookie: ada.cookie, ...jsonType },
+      body: new Blob([bodyOf(bytes)]).stream(),
+      duplex: 'half',
+    } as RequestInit);
+    for (const answer of [whole, chunked]) sameProblem(t, answer, code, { errors: answer.body.errors });
+  }
+});
+
+t.test('a client that names many or long unknown fields gets a short answer', async (t) => {
+  const many = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`field${index}`, 1]));
+  const long = { name: 'x', ['k'.repeat(200_000)]: 1 };
+  for (const body of [many, long]) {
+    const answer = await ada.post('/boards', body);
+    t.equal(answer.status, 400);
+    t.ok(JSON.stringify(answer.body).length < 4000);
+    t.ok(answer.body.errors.length <= 20);
+  }
+});
+
+t.test('what is no HTTP is answered as a problem, and the connection ends', async (t) => {
+  const cases: Array<[string, ProblemCode, string]> = [
+    ['garbage', 'TB_INVALID', 'GARBAGE\r\n\r\n'],
+    ['TLS where none is', 'TB_INVALID', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03'],
+    ['a length that is none', 'TB_INVALID', 'POST /boards HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n'],
+    ['two lengths', 'TB_INVALID', 'POST /boards HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n'],
+    [
+      'length and chunks',
+      'TB_INVALID',
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n',
+    ],
+    [
+      'a header that is too large',
+      'TB_HEADERS_TOO_LARGE',
+      `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+    ],
+  ];
+  for (const [message, code, bytes] of cases) {
+    const connection = new RawConnection(node);
+    connection.write(bytes);
+    const answer = await connection.answer();
+    sameProblem(t, answer, code, { message });
+    t.equal(answer.headers.get('connection'), 'close');
+    isBare(t, answer, message);
+  }
+});
+
+t.test('garbage behind a request does not write into the answer that is on its way (E5)', async (t) => {
+  const boardId = await ada.createBoard();
+  const connection = new RawConnection(node);
+  connection.write(`GET /boards/${boardId}/events HTTP/1.1\r\nHost: a\r\nCookie: ${ada.cookie}\r\n\r\n`);
+  await until(() => connection.text.includes('event:ready'), 'the stream');
+  connection.write('GARBAGE\r\n\r\n');
+  await until(() => connection.closed, 'the end of the connection');
+  t.equal(connection.text.match(/HTTP\/1\.1/g)?.length, 1);
+  t.notMatch(connection.text, 'problem');
+});
+
+t.test('a client that leaves in the middle of its body is nobody’s trouble', async (t) => {
+  const { length } = node.logged;
+  const arrived = once(node.app.server, 'request');
+  const connection = new RawConnection(node);
+  connection.write(`POST /boards HTTP/1.1\r\nHost: a\r\nCookie: ${ada.cookie}\r\n`);
+  connection.write('Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"name":');
+  const [request] = (await arrived) as [IncomingMessage];
+  const left = once(request, 'close');
+  connection.destroy();
+  await left.catch(() => {});
+  t.equal((await ada.get('/session')).status, 200);
+  t.same(
+    node.logged.slice(length).filter(({ level }) => Number(level) >= 40),
+    [],
+    'and is no warning about the database',
+  );
+});
+
+t.test(
+  'while the database is away: 503 with Retry-After, streams stay, and it comes back by itself (E8)',
+  async (t) => {
+    const proxy = await startFaultyProxy(t, database.url);
+    const cutOff = await startNode(t, proxy.url);
+    const client = await Client.signUp(cutOff, 'Ada');
+    const boardId = await client.createBoard();
+    const item = (await client.post(`/boards/${boardId}/items`, { text: 'before' })).body.item;
+    const stream = await openStream(t, cutOff.url, boardId, client);
+    await stream.next('ready');
+
+    proxy.cut();
+    const address = `/boards/${boardId}`;
+    const requests: Array<[string, string, object?]> = [
+      ['POST', '/guests', { name: 'Eve' }],
+      ['GET', '/session'],
+      ['DELETE', '/session'],
+      ['GET', '/boards'],
+      ['POST', '/boards', { name: 'x' }],
+      ['GET', address],
+      ['PATCH', address, { name: 'x' }],
+      ['DELETE', address],
+      ['POST', `${address}/items`, { text: 'x' }],
+      ['GET', `${address}/items/${item.id}`],
+      ['PATCH', `${address}/items/${item.id}`, { text: 'x' }],
+      ['DELETE', `${address}/items/${item.id}`],
+    ];
+    for (const [method, path, body] of requests) {
+      const answer = await client.request(method, path, body);
+      sameProblem(t, answer, 'TB_UNAVAILABLE', { message: `${method} ${path}` });
+      t.equal(answer.headers.get('retry-after'), '2');
+      isBare(t, answer, path);
+    }
+    const page = await client.get(`${address}/events`, { accept: 'application/json' });
+    sameProblem(t, page, 'TB_UNAVAILABLE', { message: 'a page of the log' });
+    t.equal((await client.get('/livez')).status, 200);
+    await until(async () => (await client.get('/readyz')).body.listener === 'down', 'the listener notices');
+    const readiness = await client.get('/readyz');
+    t.equal(readiness.status, 200, 'an outage of the database takes no node away');
+    t.match(readiness.body, { ready: true, postgres: 'down', listener: 'down' });
+    t.notOk(stream.closed, 'the stream stays open');
+
+    proxy.restore();
+    const back = await until(async () => {
+      const answer = await client.post(`${address}/items`, { text: 'after' });
+      return answer.status === 201 && answer;
+    }, 'the first write');
+    await stream.next('changed', ({ data }) => data.id === back.body.item.id);
+    t.same(
+      (await client.get(address)).body.items.map(({ text }: { text: string }) => text),
+      ['before', 'after'],
+    );
+    await until(async () => (await client.get('/readyz')).body.listener === 'up', 'the listener is back');
+  },
+);
+
+t.test('a statement that the server was told to end is a 503, and one that hangs on a lock too', async (t) => {
+  const boardId = await ada.createBoard();
+  const locker = await database.pool.connect();
+  t.teardown(() => locker.release());
+  await locker.query('begin');
+  await locker.query('select from boards where id = $1 for update', [boardId]);
+  const waiting = () =>
+    database.sql<{ pid: number }>(
+      `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+  const terminated = ada.patch(`/boards/${boardId}`, { name: 'one' });
+  const [backend] = await until(async () => {
+    const rows = await waiting();
+    return rows.length > 0 && rows;
+  }, 'a write that waits');
+  await database.sql('select pg_terminate_backend($1)', [backend?.pid]);
+  sameProblem(t, await terminated, 'TB_UNAVAILABLE', { message: 'terminated' });
+  sameProblem(t, await ada.patch(`/boards/${boardId}`, { name: 'two' }), 'TB_UNAVAILABLE', { message: 'lock' });
+  await locker.query('rollback');
+  t.equal((await ada.patch(`/boards/${boardId}`, { name: 'three' })).status, 200);
+});
+
+t.test('a fault of ours says nothing of its cause to the client, and everything to the log', async (t) => {
+  const own = await useDatabase(t);
+  const broken = await startNode(t, own.url);
+  const client = await Client.signUp(broken, 'Ada');
+  await own.sql('alter table boards rename column layout to secret_column');
+  const answer = await client.post('/boards', { name: 'x' });
+  sameProblem(t, answer, 'TB_INTERNAL');
+  t.notMatch(JSON.stringify(answer.body), /layout|column|42703/);
+  const [line] = broken.logged.filter(({ level }) => level === 50);
+  t.match(JSON.stringify(line), /layout/);
+});
+
+t.test('a request that comes while the server closes is told to come again (E9)', async (t) => {
+  const closing = await startNode(t, database.url);
+  const boardId = await ada.createBoard();
+  const requestOf = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\nCookie: ${ada.cookie}\r\n\r\n`;
+  const begin = (path: string) => {
+    const connection = new RawConnection(closing);
+    connection.write(
+      'POST /guests HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{',
+    );
+    return { connection, finish: () => connection.write(`"name":"Eve"}${requestOf(path)}`) };
+  };
+  const plain = begin('/boards');
+  const stream = begin(`/boards/${boardId}/events`);
+  await until(async () => (await sockets(closing)) === 2, 'both connections');
+  const closed = closing.close();
+  await until(() => !closing.app.server.listening, 'no new connections');
+  plain.finish();
+  stream.finish();
+
+  await Promise.all([until(() => plain.connection.closed, 'plain'), until(() => stream.connection.closed, 'stream')]);
+  for (const { connection } of [plain, stream]) {
+    t.match(connection.text, /^HTTP\/1\.1 201 /, 'what had begun is finished');
+    t.equal(connection.lastAnswer().headers.get('connection'), 'close');
+  }
+  sameProblem(t, plain.connection.lastAnswer(), 'TB_UNAVAILABLE');
+  t.equal(plain.connection.lastAnswer().headers.get('retry-after'), '1');
+  isBare(t, plain.connection.lastAnswer(), 'while closing');
+  t.equal(stream.connection.lastAnswer().status, 200, 'any other status would end an EventSource for good');
+  t.match(stream.connection.text, /retry:\d+\nevent:close\ndata:\{"reason":"busy","retry":true\}\n\n/);
+  await closed;
+});
+
+t.test('every answer says what a browser may do with it, and that no shared cache may keep it (T28)', async (t) => {
+  const boardId = await ada.createBoard();
+  const { paths } = (await ada.get('/openapi.json')).body as { paths: Record<string, object> };
+  const anywhere = ['/openapi.json', '/nothing', '/boards/%zz', `/boards/${boardId}`, '/boards', '/session'];
+  for (const path of [...Object.keys(paths).map((path) => path.replaceAll(/\{\w+\}/g, boardId)), ...anywhere]) {
+    for (const method of ['GET', 'POST', 'PATCH', 'DELETE', 'OPTIONS']) {
+      if (method === 'DELETE' && path === `/boards/${boardId}`) continue;
+      const headers = { accept: 'application/json', ...jsonType };
+      isBare(t, await fetchAnswer(node.url + path, { method, headers }), `${method} ${path} by nobody`);
+    }
+    const answer = await ada.get(path, { accept: 'application/json' });
+    isBare(t, answer, `${path} by Ada`);
+    t.equal(answer.headers.get('strict-transport-security'), null, 'there is no TLS here to insist on');
+  }
+  const stream = await openStream(t, node.url, boardId, ada);
+  isBare(t, { headers: new Headers(stream.headers as Record<string, string>) }, 'a stream');
+  t.equal(stream.headers['cache-control'], 'no-store, no-transform');
+  stream.close();
+});
+
+t.test('behind TLS browsers are told to insist on it', async (t) => {
+  for (const [publicUrl, expected] of [
+    ['https://boards.example', 'max-age=31536000; includeSubDomains'],
+    ['http://boards.example', null],
+  ] as const) {
+    const other = await startNode(t, database.url, { publicUrl });
+    t.equal((await fetchAnswer(`${other.url}/livez`)).headers.get('strict-transport-security'), expected);
+    await other.close();
+  }
+});
+
+t.test('a body that arrives byte by byte is given up after 12 s at most (slowloris)', async (t) => {
+  const { answer, ms } = await slowBody;
+  sameProblem(t, answer, 'TB_TIMEOUT');
+  isBare(t, answer, 'a slow body');
+  t.ok(ms < 12_000, `${Math.round(ms)} ms`);
+});
+
+t.test('a database that hangs is a 503 within 8 s, and its connections are given up', async (t) => {
+  const { answer, ms, again } = await hangingDatabase;
+  sameProblem(t, answer, 'TB_UNAVAILABLE');
+  t.equal(answer.headers.get('retry-after'), '2');
+  t.ok(ms < 8000, `${Math.round(ms)} ms`);
+  t.same(again.body, { boards: [], next: null });
+});
+
+/** The header fields of an answer that is no page. */
+function isBare(t: Tap, { headers }: Pick<Answer, 'headers'>, message: string): void {
+  const expected = {
+    'content-security-policy': "default-src 'none';frame-ancestors 'none'",
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+  };
+  for (const [name, value] of Object.entries(expected)) t.equal(headers.get(name), value, `${message}: ${name}`);
+  t.match(headers.get('cache-control'), /no-cache|no-store/, `${message}: cache-control`);
+  t.equal(headers.get('x-powered-by') ?? headers.get('server'), null, `${message}: no names`);
+}
+
+async function fetchAnswer(url: string, init?: RequestInit): Promise<Answer> {
+  const response = await fetch(url, init);
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: text.startsWith('{') ? JSON.parse(text) : {} };
+}
+
+/** How many connections the server holds. */
+function sockets({ app }: TestNode): Promise<number> {
+  return new Promise((resolve, reject) => {
+    app.server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+  });
+}
+
+type Tap = Parameters<typeof sameProblem>[0];
