@@ -1,0 +1,114 @@
+// Keeps the log of each board from growing for ever.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { Logger } from '../logger.ts';
+
+const INTERVAL_MS = 60_000;
+/** Events of one transaction: it holds the head's row for milliseconds, and so never keeps a writer waiting. */
+const BATCH = 1000;
+/** The advisory lock of whoever trims. Any number that no other lock of this database has. */
+const LOCK = 7_264_926;
+
+export interface TrimmerOptions {
+  pool: Pool;
+  log: Logger;
+  /** An event goes when it is past both: so many newer ones, and so many days. */
+  retentionEvents: number;
+  retentionDays: number;
+}
+
+// A deleted board keeps its log, with `board deleted` at its end, for the days only.
+const candidatesSql = `
+  select board_id as "boardId", case when boards.id is null then head else head - $1::bigint end as "upTo"
+  from board_log left join boards on boards.id = board_log.board_id
+  where boards.id is null or head - trimmed_to > $1::bigint`;
+
+// One statement, one transaction. Trims a prefix of the log and never a hole into it, also where clocks that were set
+// back have given a later event an earlier time. The lock is the transaction's, so that it holds behind a pooler too.
+const trimSql = `
+  with turn as materialized (
+    select pg_try_advisory_xact_lock(${LOCK}) as mine
+  ), oldest as (
+    select seq, at from board_events, turn
+    where mine and board_id = $1 and seq <= $2::bigint order by seq limit ${BATCH}
+  ), past as (
+    select seq, bool_and(at < now() - make_interval(days => $3)) over (order by seq) as is_past from oldest
+  ), trimmed as (
+    delete from board_events where board_id = $1 and seq in (select seq from past where is_past) returning seq
+  ), moved as (
+    update board_log set trimmed_to = (select max(seq) from trimmed)
+    where board_id = $1 and exists (select from trimmed)
+  )
+  select count(*)::int as count from trimmed`;
+
+// The row goes when nothing is left that it could say: a board that was deleted has no head any more.
+const forgetSql = `
+  delete from board_log
+  where trimmed_to = head and board_id = $1 and not exists (select from boards where id = $1)`;
+
+/** Every node has one; at any time at most one of them trims. */
+export class Trimmer {
+  readonly #options: TrimmerOptions;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor(options: TrimmerOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running ??= this.#runForEver();
+  }
+
+  /** Resolves when the batch under way is done. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  /** @returns how many events went; 0 also when another node is at it */
+  async trim(): Promise<number> {
+    const { pool, retentionEvents } = this.#options;
+    const { rows } = await pool.query<{ boardId: string; upTo: string }>(candidatesSql, [retentionEvents]);
+    let total = 0;
+    for (const { boardId, upTo } of rows) total += await this.#trimBoard(boardId, upTo);
+    return total;
+  }
+
+  async #trimBoard(boardId: string, upTo: string): Promise<number> {
+    const { pool, retentionDays } = this.#options;
+    let total = 0;
+    let count = BATCH;
+    while (count === BATCH && !this.#stopping.signal.aborted) {
+      const { rows } = await pool.query<{ count: number }>({
+        name: 'trimmer-trim',
+        text: trimSql,
+        values: [boardId, upTo, retentionDays],
+      });
+      count = rows[0]?.count ?? 0;
+      total += count;
+    }
+    await pool.query(forgetSql, [boardId]);
+    return total;
+  }
+
+  async #runForEver(): Promise<void> {
+    const { signal } = this.#stopping;
+    let failed = false;
+    while (!signal.aborted) {
+      // Apart from the other nodes, which were perhaps started in the same second.
+      await delay(INTERVAL_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
+      try {
+        const events = await this.trim();
+        if (events > 0) this.#options.log.info({ events }, 'trimmed the log');
+        failed = false;
+      } catch (error) {
+        if (!failed)
+          this.#options.log.warn({ reason: String(error) }, 'the log was not trimmed; the next turn tries again');
+        failed = true;
+      }
+    }
+  }
+}

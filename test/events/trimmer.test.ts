@@ -1,0 +1,112 @@
+// What the log keeps, and that nobody waits for what it loses.
+
+import t from 'tap';
+import { Trimmer } from '../../src/events/trimmer.ts';
+import { Client } from '../helpers/client.ts';
+import { openStream } from '../helpers/event-stream.ts';
+import { startNode, useDatabase } from '../helpers/node.ts';
+
+const { sql, pool, url } = await useDatabase(t);
+const log = { info: () => {}, warn: () => {} };
+const trimmer = (retentionEvents: number, retentionDays: number) =>
+  new Trimmer({ pool, log, retentionEvents, retentionDays });
+
+async function createBoard(events: number): Promise<string> {
+  const [board] = await sql<{ id: string }>(`insert into boards (name) values ('Plans') returning id`);
+  await sql(`insert into items (board_id, text) select $1, n::text from generate_series(2, $2::int) n`, [
+    board?.id,
+    events,
+  ]);
+  return board?.id ?? '';
+}
+
+async function age(boardId: string, days: number, upTo: number): Promise<void> {
+  await sql('update board_events set at = at - make_interval(days => $2) where board_id = $1 and seq <= $3', [
+    boardId,
+    days,
+    upTo,
+  ]);
+}
+
+async function extent(boardId: string) {
+  const [row] = await sql<{ first: number; last: number; head: number; trimmedTo: number }>(
+    `select min(seq)::int as first, max(seq)::int as last, max(head)::int as head, max(trimmed_to)::int as "trimmedTo"
+     from board_log left join board_events using (board_id) where board_id = $1`,
+    [boardId],
+  );
+  return row;
+}
+
+t.test('an event goes when it is past both limits, and not before', async (t) => {
+  const boardId = await createBoard(100);
+  await age(boardId, 40, 60);
+  t.equal(await trimmer(100, 30).trim(), 0, 'old, but few');
+  t.equal(await trimmer(10, 50).trim(), 0, 'many, but young');
+  t.equal(await trimmer(70, 30).trim(), 30, 'past both');
+  t.match(await extent(boardId), { first: 31, last: 100, head: 100, trimmedTo: 30 });
+  t.equal(await trimmer(10, 30).trim(), 30, 'as far as they are old');
+  t.match(await extent(boardId), { first: 61, last: 100, head: 100, trimmedTo: 60 });
+  t.equal(await trimmer(10, 30).trim(), 0);
+  await sql('delete from boards where id = $1', [boardId]);
+});
+
+t.test('it trims from the beginning and never a hole, also where a clock was set back (E2)', async (t) => {
+  const boardId = await createBoard(50);
+  await age(boardId, 40, 50);
+  await sql('update board_events set at = now() where board_id = $1 and seq = 20', [boardId]);
+  t.equal(await trimmer(10, 30).trim(), 19);
+  t.match(await extent(boardId), { first: 20, trimmedTo: 19 });
+  await sql('delete from boards where id = $1', [boardId]);
+});
+
+t.test('more than one batch, by two nodes at once, beside a writer that never waits for it', async (t) => {
+  const boardId = await createBoard(5500);
+  await age(boardId, 40, 5500);
+  let writing = true;
+  let longestMs = 0;
+  const writer = (async () => {
+    while (writing) {
+      const start = performance.now();
+      await sql(`insert into items (board_id, text) values ($1, 'new')`, [boardId]);
+      longestMs = Math.max(longestMs, performance.now() - start);
+    }
+  })();
+  const counts = await Promise.all([trimmer(500, 30).trim(), trimmer(500, 30).trim()]);
+  let rest = 0;
+  // Whoever finds the other at it leaves; the next turn takes what is left.
+  for (let count = 1; count > 0; rest += count) count = await trimmer(500, 30).trim();
+  writing = false;
+  await writer;
+  const { first = 0, head = 0, trimmedTo = 0 } = (await extent(boardId)) ?? {};
+  t.equal(trimmedTo, (counts[0] ?? 0) + (counts[1] ?? 0) + rest, 'each event went once');
+  t.equal(first, trimmedTo + 1);
+  t.ok(trimmedTo >= 5000 && head > 5500);
+  t.comment(`the slowest write beside it took ${Math.round(longestMs)} ms`);
+  await sql('delete from boards where id = $1', [boardId]);
+});
+
+t.test('the log of a deleted board stays for the days, and then goes with its last event', async (t) => {
+  // What the tests before have left.
+  await trimmer(1, 0).trim();
+  const boardId = await createBoard(5);
+  await sql('delete from boards where id = $1', [boardId]);
+  t.equal(await trimmer(1, 30).trim(), 0);
+  t.match(await extent(boardId), { first: 1, last: 6, head: 6 });
+  await age(boardId, 31, 6);
+  t.equal(await trimmer(1000, 30).trim(), 6);
+  t.strictSame(await sql('select * from board_log where board_id = $1', [boardId]), []);
+});
+
+t.test('a stream whose cursor was trimmed away meanwhile says so (E2)', async (t) => {
+  const node = await startNode(t, url);
+  const ada = await Client.signUp(node);
+  const boardId = await ada.createBoard();
+  const { cursor } = (await ada.get(`/boards/${boardId}`)).body;
+  await sql(`insert into items (board_id, text) select $1, n::text from generate_series(1, 20) n`, [boardId]);
+  await age(boardId, 40, 22);
+  t.equal(await trimmer(5, 30).trim(), 17);
+  const stream = await openStream(t, node.url, boardId, { ...ada, headers: { 'last-event-id': cursor } });
+  t.equal((await stream.next('reset')).data.reason, 'trimmed');
+  const page = await ada.get(`/boards/${boardId}/events?after=${cursor}`, { accept: 'application/json' });
+  t.match(page.body, { events: [], reset: { reason: 'trimmed' } });
+});
