@@ -67,9 +67,15 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
 
   await app.register(postgresPlugin, { connectionString: config.databaseUrl });
   await app.register(accountsPlugin);
-  await app.register(eventsPlugin, { connectionString: config.databaseDirectUrl });
+  await app.register(eventsPlugin, {
+    connectionString: config.databaseDirectUrl,
+    retentionEvents: config.retentionEvents,
+    retentionDays: config.retentionDays,
+  });
   await app.register(boardsPlugin);
-  await app.register(streamsPlugin);
+  await app.register(streamsPlugin, {
+    rings: { bytesPerBoard: config.ringBytesPerBoard, bytesPerNode: config.ringBytesPerNode },
+  });
   await app.register(livenessPlugin, {
     redisUrl: config.redisUrl,
     heartbeatSeconds: config.heartbeatSeconds,
@@ -81,6 +87,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   await app.register(itemRoutes);
   await app.register(streamRoutes, {
     heartbeatSeconds: config.heartbeatSeconds,
+    limits: { perUser: config.streamsPerUser, perBoard: config.streamsPerBoard, perNode: config.streamsPerNode },
     maySee: async (userId, boardId) => (await app.boards.roleOf(userId, boardId)) !== undefined,
     readSnapshot: (userId, boardId) => app.snapshots.read(userId, boardId),
   });

@@ -21,6 +21,13 @@ const environmentSchema = Type.Object({
   HEARTBEAT_SECONDS: whole(1, 60, 15),
   STREAM_MAX_AGE_MINUTES: whole(1, 1440, 30),
   DRAIN_SECONDS: whole(0, 240, 10),
+  STREAMS_PER_USER: whole(1, 1_000_000, 50),
+  STREAMS_PER_BOARD: whole(1, 1_000_000, 10_000),
+  STREAMS_PER_NODE: whole(1, 1_000_000, 15_000),
+  RING_BYTES_PER_BOARD: whole(0, 2 ** 30, 256 * 1024),
+  RING_BYTES_PER_NODE: whole(0, 2 ** 40, 64 * 1024 * 1024),
+  RETENTION_EVENTS: whole(1, Number.MAX_SAFE_INTEGER, 10_000),
+  RETENTION_DAYS: whole(0, 36_500, 30),
 });
 
 /** What the process is told from outside. Absent addresses mean the embedded database and the registry in process. */
@@ -37,6 +44,15 @@ export interface Config {
   heartbeatSeconds: number;
   streamMaxAgeMinutes: number;
   drainSeconds: number;
+  streamsPerUser: number;
+  streamsPerBoard: number;
+  streamsPerNode: number;
+  /** Bytes of the newest frames that are kept in memory. */
+  ringBytesPerBoard: number;
+  ringBytesPerNode: number;
+  /** An event is trimmed when it is past both. */
+  retentionEvents: number;
+  retentionDays: number;
 }
 
 /** A setting that is wrong or contradicts another: one line that names it. */
@@ -76,6 +92,13 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     heartbeatSeconds: settings.HEARTBEAT_SECONDS,
     streamMaxAgeMinutes: settings.STREAM_MAX_AGE_MINUTES,
     drainSeconds: settings.DRAIN_SECONDS,
+    streamsPerUser: settings.STREAMS_PER_USER,
+    streamsPerBoard: settings.STREAMS_PER_BOARD,
+    streamsPerNode: settings.STREAMS_PER_NODE,
+    ringBytesPerBoard: settings.RING_BYTES_PER_BOARD,
+    ringBytesPerNode: settings.RING_BYTES_PER_NODE,
+    retentionEvents: settings.RETENTION_EVENTS,
+    retentionDays: settings.RETENTION_DAYS,
   });
 }
 

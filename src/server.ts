@@ -35,10 +35,12 @@ export async function migrateOnly(): Promise<void> {
 
 async function start(config: Config): Promise<void> {
   const log = createLogger(config.logLevel, process.stdout.isTTY === true);
-  let database: Database | undefined;
+  let opening: Promise<Database> | undefined;
   let app: FastifyInstance | undefined;
   const stop = async () => {
     await app?.close();
+    // Also one that is still starting, when the signal comes early: it would outlive this process.
+    const database = await opening?.catch(() => undefined);
     await database?.stop();
   };
   // SIGTERM is a deploy: the open streams are spread over the drain, so that they do not reach the other nodes in one
@@ -53,10 +55,11 @@ async function start(config: Config): Promise<void> {
     },
   );
   try {
-    database = await openDatabase(config, log, (how) => {
+    opening = openDatabase(config, log, (how) => {
       log.fatal(how, 'the embedded PostgreSQL has ended, and this process with it: start it again');
       void grace.close();
     });
+    const database = await opening;
     await migrate(database.directUrl, log);
     app = await buildApp({ ...config, databaseUrl: database.url, databaseDirectUrl: database.directUrl }, log);
     const address = await app.listen({ port: config.port, host: config.host });

@@ -30,6 +30,13 @@ t.test('without any setting there is a node for one machine, with the stated def
     heartbeatSeconds: 15,
     streamMaxAgeMinutes: 30,
     drainSeconds: 10,
+    streamsPerUser: 50,
+    streamsPerBoard: 10_000,
+    streamsPerNode: 15_000,
+    ringBytesPerBoard: 256 * 1024,
+    ringBytesPerNode: 64 * 1024 * 1024,
+    retentionEvents: 10_000,
+    retentionDays: 30,
   };
   t.strictSame({ ...loadConfig({}) }, defaults);
   const blank = Object.fromEntries(settingNames.flatMap((name, index) => [[name, index % 2 ? '' : ' \n']]));
@@ -51,6 +58,13 @@ t.test('each setting is read', async (t) => {
     HEARTBEAT_SECONDS: '1',
     STREAM_MAX_AGE_MINUTES: '1440',
     DRAIN_SECONDS: '0',
+    STREAMS_PER_USER: '5',
+    STREAMS_PER_BOARD: '6',
+    STREAMS_PER_NODE: '7',
+    RING_BYTES_PER_BOARD: '0',
+    RING_BYTES_PER_NODE: '1',
+    RETENTION_EVENTS: '100',
+    RETENTION_DAYS: '0',
   });
   t.strictSame(
     { ...config },
@@ -66,6 +80,13 @@ t.test('each setting is read', async (t) => {
       heartbeatSeconds: 1,
       streamMaxAgeMinutes: 1440,
       drainSeconds: 0,
+      streamsPerUser: 5,
+      streamsPerBoard: 6,
+      streamsPerNode: 7,
+      ringBytesPerBoard: 0,
+      ringBytesPerNode: 1,
+      retentionEvents: 100,
+      retentionDays: 0,
     },
   );
   t.equal(Object.keys(config).length, settingNames.length, 'none is forgotten here');
@@ -90,6 +111,13 @@ t.test('a setting that is wrong stops the start with one line that names it', as
     HEARTBEAT_SECONDS: ['0', '61', '1.5', '15s'],
     STREAM_MAX_AGE_MINUTES: ['0', '1441', '-30', 'half'],
     DRAIN_SECONDS: ['-1', '241', 'x'],
+    STREAMS_PER_USER: ['0', 'x'],
+    STREAMS_PER_BOARD: ['0', 'x'],
+    STREAMS_PER_NODE: ['0', 'x'],
+    RING_BYTES_PER_BOARD: ['-1', 'x'],
+    RING_BYTES_PER_NODE: ['-1', 'x'],
+    RETENTION_EVENTS: ['0', 'x'],
+    RETENTION_DAYS: ['-1', 'x'],
     LOG_LEVEL: ['verbose', 'INFO', '30'],
     DATABASE_URL: ['db.example', 'mysql://db', 'http://db', '/run/postgresql', 'postgres', 'postgres://db:port/name'],
     REDIS_URL: ['localhost:6379', 'http://redis', 'redis'],

@@ -1,10 +1,11 @@
-// Wires ② and ③ of an event's way: the log, the notifier and the listener.
+// Wires ② and ③ of an event's way: the log and its trimmer, the notifier and the listener.
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { createEventLog, type EventLog } from './event-log.ts';
 import { Listener } from './listener.ts';
 import { Notifier } from './notifier.ts';
+import { Trimmer, type TrimmerOptions } from './trimmer.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -14,19 +15,25 @@ declare module 'fastify' {
   }
 }
 
-/** @param options `connectionString` leads past a transaction pooler, which would keep no LISTEN */
+export interface EventsOptions extends Pick<TrimmerOptions, 'retentionEvents' | 'retentionDays'> {
+  /** Leads past a transaction pooler, which would keep no LISTEN. */
+  connectionString: string;
+}
+
 export default fastifyPlugin(
-  async (app: FastifyInstance, { connectionString }: { connectionString: string }) => {
+  async (app: FastifyInstance, { connectionString, retentionEvents, retentionDays }: EventsOptions) => {
     const listener = new Listener({ connectionString, log: app.log });
     const notifier = new Notifier({ connectionString, log: app.log });
     app.decorate('eventLog', createEventLog(app.pool));
     app.decorate('listener', listener);
     app.decorate('notifier', notifier);
+    const trimmer = new Trimmer({ pool: app.pool, log: app.log, retentionEvents, retentionDays });
     app.addHook('onReady', async () => {
       await Promise.all([listener.start(), notifier.start()]);
+      trimmer.start();
     });
     app.addHook('onClose', async () => {
-      await Promise.all([listener.stop(), notifier.stop()]);
+      await Promise.all([listener.stop(), notifier.stop(), trimmer.stop()]);
     });
   },
   { name: 'events', dependencies: ['postgres'] },

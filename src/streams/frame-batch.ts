@@ -20,10 +20,15 @@ export class FrameBatch {
   readonly endsAccess: boolean;
   #chunk: Chunk | undefined;
 
+  /** @param frames of one board, rising by one from event to event, not empty */
+  constructor(frames: EventFrame[]) {
+    this.frames = frames;
+    this.endsAccess = frames.some(({ ends }) => ends !== undefined);
+  }
+
   /** @param events of one board, rising by one from event to event, not empty */
-  constructor(epoch: string, events: BoardEvent[]) {
-    this.frames = events.map((event) => encodeEvent(epoch, event));
-    this.endsAccess = this.frames.some(({ ends }) => ends !== undefined);
+  static encode(epoch: string, events: BoardEvent[]): FrameBatch {
+    return new FrameBatch(events.map((event) => encodeEvent(epoch, event)));
   }
 
   /** The seq before the first event. */

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { EventLog, LogExtent } from '../events/event-log.ts';
 import type { Logger } from '../logger.ts';
 import { FrameBatch } from './frame-batch.ts';
+import { FrameRings, type FrameRingsOptions } from './frame-rings.ts';
 import { HubBoard } from './hub-board.ts';
 import { LogReader } from './log-reader.ts';
 
@@ -20,6 +21,7 @@ export interface HubOptions {
   /** Resolves when commits on the board are announced from now on. */
   listen: (boardId: string) => Promise<void>;
   unlisten: (boardId: string) => void;
+  rings: FrameRingsOptions;
 }
 
 interface OpenBoard {
@@ -32,6 +34,7 @@ interface OpenBoard {
 export class Hub {
   readonly #options: HubOptions;
   readonly #reader: LogReader;
+  readonly #rings: FrameRings;
   readonly #boards = new Map<string, OpenBoard>();
   #epoch = '';
   #isSweeping = false;
@@ -40,11 +43,12 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
+    this.#rings = new FrameRings(options.rings);
     this.#reader = new LogReader({
       log: options.log,
       logger: options.logger,
       headOf: (boardId) => this.#boards.get(boardId)?.board.head,
-      encode: (events) => new FrameBatch(this.#epoch, events),
+      encode: (events) => FrameBatch.encode(this.#epoch, events),
       feed: (boardId, batch) => this.#feed(boardId, batch),
     });
   }
@@ -108,9 +112,15 @@ export class Hub {
     }
   }
 
-  /** @returns the events after a place, one page of them; undefined when there are none. Waits for the database. */
-  readPage(boardId: string, after: number): Promise<FrameBatch | undefined> {
-    return this.#reader.readPage(boardId, after);
+  /**
+   * The events after a place, one page of them: from memory when the place is a recent one, else from the database,
+   * for which it waits as long as it is away.
+   *
+   * @returns undefined when there are none
+   */
+  async readPage(boardId: string, after: number): Promise<FrameBatch | undefined> {
+    const recent = this.#rings.after(boardId, after);
+    return recent ? new FrameBatch(recent) : this.#reader.readPage(boardId, after);
   }
 
   /** The extent of the board's log as the database has it now, whatever this node has read of it. */
@@ -167,12 +177,14 @@ export class Hub {
     if (this.#boards.get(board.id)?.board !== board) return;
     this.#boards.delete(board.id);
     this.#reader.forget(board.id);
+    this.#rings.drop(board.id);
     this.#options.unlisten(board.id);
   }
 
   async #feed(boardId: string, batch: FrameBatch): Promise<void> {
     const board = this.#boards.get(boardId)?.board;
     if (!board) return;
+    this.#rings.add(boardId, batch.frames);
     if (batch.from === board.head) await board.advance(batch);
     else if (batch.from > board.head) board.skipTo(batch.to, 'gap');
   }
@@ -181,6 +193,7 @@ export class Hub {
   async #startOver(): Promise<void> {
     const epoch = this.#epoch;
     this.#reader.pause();
+    this.#rings.clear();
     this.#options.logger.warn({ epoch }, 'the database has another history; every stream is reset');
     for (let failures = 0; !this.#isStopped && epoch === this.#epoch; failures += 1) {
       try {

@@ -4,7 +4,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { createSession } from 'better-sse';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { uuidv7 } from 'uuidv7';
-import { notFound } from '../errors.ts';
+import { notFound, Problem } from '../errors.ts';
 import { parseCursor } from '../events/cursor.ts';
 import type { LogExtent } from '../events/event-log.ts';
 import { drawRetryMs, openingRetryMs } from './close-reason.ts';
@@ -14,10 +14,14 @@ import type { OpenStreams } from './open-streams.ts';
 import { planOpening } from './opening.ts';
 import { SseConnection } from './sse-connection.ts';
 import { type Snapshot, Stream } from './stream.ts';
+import type { StreamLimits, StreamRefusal } from './stream-limits.ts';
+
+const RETRY_AFTER_SECONDS = 10;
 
 export interface StreamOpenerOptions {
   hub: Hub;
   openStreams: OpenStreams;
+  limits: StreamLimits;
   heartbeatSeconds: number;
   /** Whether the user may see the board now. */
   maySee: (userId: string, boardId: string) => Promise<boolean>;
@@ -37,7 +41,8 @@ export interface StreamRequest {
  * Takes the reply over and opens a stream on it. Everything that can still be an ordinary answer comes before: once
  * the head has gone, only frames can say anything.
  *
- * @throws Problem TB_NOT_FOUND; the error of the database when it is away
+ * @throws Problem TB_NOT_FOUND, TB_TOO_MANY_STREAMS or (this node is full) TB_UNAVAILABLE; the error of the database
+ *   when it is away
  */
 export async function openStream(
   options: StreamOpenerOptions,
@@ -45,9 +50,14 @@ export async function openStream(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  const { hub, openStreams, heartbeatSeconds } = options;
+  const { hub, openStreams, limits, heartbeatSeconds } = options;
   const readSnapshot = wantsSnapshot ? () => options.readSnapshot(userId, boardId) : undefined;
-  const board = await hub.attach(boardId);
+  const giveBack = limits.take(userId, boardId);
+  if (typeof giveBack === 'string') throw refuse(giveBack);
+  const board = await hub.attach(boardId).catch((error) => {
+    giveBack();
+    throw error;
+  });
   let opened = false;
   try {
     const { epoch } = hub;
@@ -80,6 +90,7 @@ export async function openStream(
       readSnapshot,
       onEnd: (reason, error) => {
         if (error) request.log.error({ err: error, streamId: stream.id }, 'stream failed');
+        giveBack();
         openStreams.delete(stream, reason);
       },
     });
@@ -95,8 +106,19 @@ export async function openStream(
     if (reply.sent) reply.raw.destroy();
     throw error;
   } finally {
-    if (!opened) hub.release(board);
+    if (!opened) {
+      hub.release(board);
+      giveBack();
+    }
   }
+}
+
+/** Of one user, who can close some of them: 429. Of a full node or board, where waiting helps: see the route. */
+function refuse(refusal: StreamRefusal): Problem {
+  if (refusal !== 'user') return new Problem('TB_UNAVAILABLE', `This ${refusal} has as many streams as it can take.`);
+  return new Problem('TB_TOO_MANY_STREAMS', 'Close some of your streams first.', {
+    headers: { 'retry-after': String(RETRY_AFTER_SECONDS) },
+  });
 }
 
 /** A cursor that is ahead of this node may come from one that reads faster, so the database decides about it. */

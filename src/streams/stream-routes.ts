@@ -8,17 +8,20 @@ import { problemResponses, Uuid } from '../http/schemas.ts';
 import { readEventPage } from './event-page.ts';
 import { closeFrame } from './frame.ts';
 import { streamDescription } from './stream-description.ts';
+import { StreamLimits, type StreamLimitsOptions } from './stream-limits.ts';
 import { openStream, type StreamOpenerOptions } from './stream-opener.ts';
 import { lastEventIdOf, StreamHeaders, StreamQuery } from './stream-query.ts';
 
 const STREAM = 'text/event-stream';
 const JSON_TYPE = 'application/json';
 
-export type StreamRouteOptions = Pick<StreamOpenerOptions, 'heartbeatSeconds' | 'maySee' | 'readSnapshot'>;
+export interface StreamRouteOptions extends Pick<StreamOpenerOptions, 'heartbeatSeconds' | 'maySee' | 'readSnapshot'> {
+  limits: StreamLimitsOptions;
+}
 
 export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async (app, options) => {
   const { hub, openStreams, eventLog, listener } = app;
-  const openerOptions: StreamOpenerOptions = { ...options, hub, openStreams };
+  const openerOptions: StreamOpenerOptions = { ...options, hub, openStreams, limits: new StreamLimits(options.limits) };
 
   app.get(
     '/boards/:id/events',
@@ -39,7 +42,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
             description: 'The stream; for `Accept: application/json`, a page of the log.',
             content: { [STREAM]: { schema: Type.String() }, [JSON_TYPE]: { schema: Type.Ref('EventPage') } },
           },
-          ...problemResponses(400, 401, 404, 406, 503),
+          ...problemResponses(400, 401, 404, 406, 429, 503),
         },
       },
       // Any answer but 200 ends an EventSource for good, so what will pass must not be one.

@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import type { FrameRingsOptions } from './frame-rings.ts';
 import { Hub } from './hub.ts';
 import { OpenStreams } from './open-streams.ts';
 
@@ -12,14 +13,16 @@ declare module 'fastify' {
   }
 }
 
+/** @param options `rings`: how much of the newest frames is kept in memory */
 export default fastifyPlugin(
-  async (app: FastifyInstance) => {
+  async (app: FastifyInstance, { rings }: { rings: FrameRingsOptions }) => {
     const { listener, eventLog } = app;
     const hub = new Hub({
       log: eventLog,
       logger: app.log,
       listen: (boardId) => listener.listen(boardId),
       unlisten: (boardId) => listener.unlisten(boardId),
+      rings,
     });
     listener.subscribe({
       onNotification: (boardId, head) => hub.wake(boardId, head),

@@ -149,7 +149,7 @@ t.test('a chunk is the same text twice: plain, and framed for HTTP/1.1', async (
 t.test('a batch knows where it begins, where it ends, and whose access it ends', async (t) => {
   const removal: BoardEvent = { ...eventWith(8, 'x'), resource: 'member', action: 'deleted', id: 'user-1' };
   const end: BoardEvent = { ...eventWith(9, 'x'), resource: 'board', action: 'deleted' };
-  const batch = new FrameBatch('abcdef01', [eventWith(7, 'x'), removal, end]);
+  const batch = FrameBatch.encode('abcdef01', [eventWith(7, 'x'), removal, end]);
   t.equal(batch.from, 6);
   t.equal(batch.to, 9);
   t.equal(batch.endsAccess, true);
@@ -158,7 +158,7 @@ t.test('a batch knows where it begins, where it ends, and whose access it ends',
     [undefined, { reason: 'revoked', userId: 'user-1' }, { reason: 'deleted' }],
   );
   t.equal(batch.chunk, batch.chunk, 'encoded once');
-  t.equal(new FrameBatch('abcdef01', [eventWith(7, 'x')]).endsAccess, false);
+  t.equal(FrameBatch.encode('abcdef01', [eventWith(7, 'x')]).endsAccess, false);
 });
 
 t.test('where a stream starts (E2)', async (t) => {

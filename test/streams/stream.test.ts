@@ -398,6 +398,46 @@ t.test('what a client puts into its request reaches no field of the stream', asy
   t.match(pipelined, /\r\n[0-9a-f]+\r\nretry:\d+\n\n\r\n[0-9a-f]+\r\nevent:ready\n/, 'in chunks that are well formed');
 });
 
+t.test('of many requests at once no more get a stream than may have one (E5)', async (t) => {
+  const own = await startNode(t, database.url, { streamsPerUser: 5, streamsPerBoard: 8, streamsPerNode: 12 });
+  const bob = await Client.signUp(own, 'Bob');
+  const full = await ada.createBoard();
+  const other = await ada.createBoard();
+  await sql(`insert into members (board_id, user_id, role) select unnest($1::uuid[]), $2, 'viewer'`, [
+    [full, other],
+    bob.user.id,
+  ]);
+  const openMany = (boardId: string, user: Client, count: number) =>
+    Promise.all(Array.from({ length: count }, () => openStream(t, own.url, boardId, user)));
+  const isOpen = (stream: EventStream) => stream.frames.some(({ event }) => event === 'ready');
+  const settled = async (streams: EventStream[]) => {
+    await until(() => streams.every((stream) => isOpen(stream) || stream.ended), 'an answer to each');
+    return streams.filter(isOpen);
+  };
+
+  const adas = await openMany(full, ada, 20);
+  t.equal((await settled(adas)).length, 5);
+  const refused = adas.filter(({ status }) => status !== 200);
+  t.equal(refused.length, 15);
+  t.ok(refused.every(({ status, headers }) => status === 429 && Number(headers['retry-after']) > 0));
+  const bobs = await openMany(full, bob, 20);
+  t.equal((await settled(bobs)).length, 3, 'the board is full');
+  t.ok(
+    bobs.every(({ status }) => status === 200),
+    'what passes by itself is no error',
+  );
+  t.match(bobs.find(({ ended }) => ended)?.raw, /^retry:\d+\nevent:close\ndata:\{"reason":"busy","retry":true\}\n\n$/);
+  t.equal((await settled(await openMany(other, bob, 20))).length, 2, 'the user is');
+  const eve = await Client.signUp(own, 'Eve');
+  const third = await eve.createBoard();
+  t.equal((await settled(await openMany(third, eve, 5))).length, 2, 'and the node is');
+
+  for (const stream of adas) stream.close();
+  await until(() => own.app.openStreams.size === 7, 'their places to be free');
+  t.equal((await settled(await openMany(third, ada, 1))).length, 0, 'a board of others takes no place');
+  t.equal((await settled(await openMany(full, ada, 5))).length, 5);
+});
+
 t.test('each stream is logged when it opens and when it closes, with its reason', async (t) => {
   const boardId = await ada.createBoard();
   const stream = await open(t, boardId);

@@ -1,0 +1,79 @@
+// The newest frames of each open board, kept in memory, so that a storm of reconnects does not reach the database.
+
+import type { EventFrame } from './frame-batch.ts';
+
+export interface FrameRingsOptions {
+  /** Bytes of frames that are kept of one board; the oldest go first. */
+  bytesPerBoard: number;
+  /** Bytes of frames that are kept in all; the board that has been quiet for longest goes first. */
+  bytesPerNode: number;
+}
+
+interface Ring {
+  /** Rising by one. */
+  frames: EventFrame[];
+  bytes: number;
+}
+
+export class FrameRings {
+  readonly #options: FrameRingsOptions;
+  /** In the order of their last event: a Map iterates in the order of insertion. */
+  readonly #rings = new Map<string, Ring>();
+  #bytes = 0;
+
+  constructor(options: FrameRingsOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes that are kept now. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** @param frames rising by one; what does not follow on what is kept replaces it */
+  add(boardId: string, frames: EventFrame[]): void {
+    const before = this.#take(boardId);
+    const follows = before && before.frames.at(-1)?.seq === (frames[0]?.seq ?? 0) - 1;
+    const ring: Ring = follows ? before : { frames: [], bytes: 0 };
+    for (const frame of frames) {
+      ring.frames.push(frame);
+      ring.bytes += frame.bytes;
+    }
+    let tooOld = 0;
+    while (ring.bytes > this.#options.bytesPerBoard) {
+      ring.bytes -= ring.frames[tooOld]?.bytes ?? 0;
+      tooOld += 1;
+    }
+    ring.frames.splice(0, tooOld);
+    this.#rings.set(boardId, ring);
+    this.#bytes += ring.bytes;
+    for (const [quietest] of this.#rings) {
+      if (this.#bytes <= this.#options.bytesPerNode) break;
+      this.#take(quietest);
+    }
+  }
+
+  /** @returns all kept frames after a place; undefined when they do not begin right after it, or there are none */
+  after(boardId: string, seq: number): EventFrame[] | undefined {
+    const frames = this.#rings.get(boardId)?.frames;
+    const first = frames?.[0]?.seq;
+    if (!frames || first === undefined || seq + 1 < first || seq + 1 >= first + frames.length) return undefined;
+    return frames.slice(seq + 1 - first);
+  }
+
+  drop(boardId: string): void {
+    this.#take(boardId);
+  }
+
+  clear(): void {
+    this.#rings.clear();
+    this.#bytes = 0;
+  }
+
+  #take(boardId: string): Ring | undefined {
+    const ring = this.#rings.get(boardId);
+    this.#rings.delete(boardId);
+    this.#bytes -= ring?.bytes ?? 0;
+    return ring;
+  }
+}
