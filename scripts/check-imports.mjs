@@ -1,0 +1,216 @@
+// Checks the direction of the imports in src/ (src/README.md says why). Prints each violation as one line.
+//
+//   node scripts/check-imports.mjs [folder …], each a tree of its own
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import ts from 'typescript';
+
+/**
+ * @typedef {object} Import
+ * @property {string} file of the import, relative to the checked folder
+ * @property {number} line
+ * @property {string} specifier as it is written, or what is read or called
+ * @property {boolean} isTypeOnly leaves nothing behind in the compiled code
+ * @property {string} [target] the imported file, when it is one of ours
+ */
+
+/** The folder that a file belongs to. Files of the root stand each for themselves. @param {string} file */
+const folderOf = (file) => (file.includes('/') ? /** @type {string} */ (file.split('/')[0]) : file);
+
+/** @param {string} file */
+const isWiring = (file) => /-(plugin|routes)\.ts$/.test(file) || !file.includes('/');
+
+/** @param {string} file @param {string[]} folders */
+const isIn = (file, ...folders) => folders.includes(folderOf(file));
+
+/** @param {string} file */
+const mayHoldSql = (file) => file.endsWith('-store.ts') || isIn(file, 'events', 'postgres');
+
+/** Which folder must not know which: types count too. @type {Array<[from: string, to: string[], rule: string]>} */
+const directions = [
+  ['boards', ['streams'], 'boards and streams never import each other'],
+  ['streams', ['boards'], 'boards and streams never import each other'],
+  ['events', ['boards', 'streams', 'liveness', 'presence'], 'events knows nobody who writes or reads the log'],
+  ['streams', ['liveness', 'presence'], 'liveness knows streams, not the other way round'],
+  ['liveness', ['boards', 'presence'], 'presence knows liveness, not the other way round, and liveness no boards'],
+  ['presence', ['boards'], 'presence comes from the registry'],
+];
+
+/** Who may use a package or a global. @type {Array<{ uses: RegExp, by: (file: string, use: Import) => boolean, rule: string }>} */
+const owners = [
+  {
+    uses: /^pg$/,
+    by: (file, { isTypeOnly }) => isIn(file, 'postgres') || (isTypeOnly && mayHoldSql(file)),
+    rule: 'only postgres/ makes connections; their types belong to *-store.ts, events/ and postgres/',
+  },
+  { uses: /^\.query\(\)$/, by: mayHoldSql, rule: 'SQL lives in *-store.ts, events/ and postgres/' },
+  { uses: /^better-sse(\/|$)/, by: (file) => isIn(file, 'streams'), rule: 'only streams/ knows better-sse' },
+  {
+    uses: /^ioredis(\/|$)/,
+    by: (file) => isIn(file, 'redis', 'liveness', 'presence'),
+    rule: 'only redis/, liveness/ and presence/ know ioredis',
+  },
+  {
+    uses: /^(fastify|fastify-plugin|@fastify\/.*)$/,
+    by: (file, { isTypeOnly }) => isTypeOnly || isWiring(file),
+    rule: 'only *-plugin.ts, *-routes.ts and the files of the root know Fastify; others may name its types',
+  },
+  {
+    uses: /^(process\.env|(node:)?process)$/,
+    by: (file) => ['server.ts', 'cli.ts'].includes(file),
+    rule: 'only server.ts and cli.ts read the environment; all others get their settings as arguments',
+  },
+];
+
+/** Known violations, each with its reason. One that is no longer needed is a violation itself. */
+const exceptions = [
+  // The one function through which the stores write: it begins their statements, and so belongs to their SQL.
+  { file: 'boards/write-board.ts', specifier: 'pg' },
+  { file: 'boards/write-board.ts', specifier: '.query()' },
+  // An empty `select`, to tell whether the database answers.
+  { file: 'ops/health-routes.ts', specifier: '.query()' },
+];
+
+const folders = process.argv.length > 2 ? process.argv.slice(2) : ['src'];
+const lines = folders.flatMap(check);
+for (const line of lines) console.log(line);
+process.exitCode = lines.length > 0 ? 1 : 0;
+
+/** @param {string} folder @returns {string[]} a line for each violation */
+function check(folder) {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((file) => file.replaceAll('\\', '/'))
+    .filter((file) => file.endsWith('.ts'))
+    .sort();
+  if (files.length === 0) return [`${folder} holds no file to check`];
+  const imports = files.flatMap((file) => readImports(folder, file));
+  const violations = [...imports.flatMap(misdirected), ...imports.flatMap(misused), ...cyclic(imports)];
+  const excused = exceptions.filter(({ file }) => files.includes(file));
+  const isOf = (/** @type {Import} */ use) => (/** @type {{ file: string, specifier: string }} */ exception) =>
+    use.file === exception.file && use.specifier === exception.specifier;
+  return [
+    ...violations
+      .filter(({ use }) => !excused.some(isOf(use)))
+      .map(({ use, rule }) => `${join(folder, use.file)}:${use.line} imports ${use.specifier}: ${rule}`),
+    ...excused
+      .filter((exception) => !violations.some(({ use }) => isOf(use)(exception)))
+      .map(({ file, specifier }) => `${join(folder, file)} needs no exception for ${specifier} any more`),
+  ];
+}
+
+/** @param {Import} use */
+function misdirected(use) {
+  const { file, target } = use;
+  if (target === undefined) return [];
+  return directions.flatMap(([from, to, rule]) => (isIn(file, from) && isIn(target, ...to) ? [{ use, rule }] : []));
+}
+
+/** @param {Import} use */
+function misused(use) {
+  if (use.target !== undefined) return [];
+  return owners.flatMap(({ uses, by, rule }) =>
+    uses.test(use.specifier) && !by(use.file, use) ? [{ use, rule }] : [],
+  );
+}
+
+/**
+ * Folders that need each other to be loaded, directly or round others. Types need nothing loaded.
+ *
+ * @param {Import[]} all
+ */
+function cyclic(all) {
+  /** @type {Map<string, Set<string>>} */
+  const needs = new Map();
+  const crossing = all.filter(
+    ({ file, target, isTypeOnly }) => target !== undefined && !isTypeOnly && folderOf(file) !== folderOf(target),
+  );
+  for (const { file, target } of crossing) {
+    const needed = needs.get(folderOf(file)) ?? new Set();
+    needs.set(folderOf(file), needed.add(folderOf(/** @type {string} */ (target))));
+  }
+  return crossing.flatMap((use) => {
+    const way = findWay(needs, folderOf(/** @type {string} */ (use.target)), folderOf(use.file));
+    return way
+      ? [{ use, rule: `folders import each other in a circle: ${[folderOf(use.file), ...way].join(' → ')}` }]
+      : [];
+  });
+}
+
+/**
+ * @param {Map<string, Set<string>>} needs
+ * @param {string} from
+ * @param {string} to
+ * @returns {string[] | undefined} the shortest way
+ */
+function findWay(needs, from, to) {
+  const ways = [[from]];
+  const seen = new Set([from]);
+  for (const way of ways) {
+    const last = /** @type {string} */ (way.at(-1));
+    if (last === to) return way;
+    for (const next of needs.get(last) ?? []) {
+      if (!seen.has(next)) ways.push([...way, next]);
+      seen.add(next);
+    }
+  }
+  return undefined;
+}
+
+/** @param {string} folder @param {string} file @returns {Import[]} */
+function readImports(folder, file) {
+  const source = ts.createSourceFile(file, readFileSync(join(folder, file), 'utf8'), ts.ScriptTarget.Latest, true);
+  /** @type {Import[]} */
+  const found = [];
+  /** @param {ts.Node} node @param {string} specifier @param {boolean} isTypeOnly */
+  const add = (node, specifier, isTypeOnly) => {
+    const line = source.getLineAndCharacterOfPosition(node.getStart()).line + 1;
+    const target = specifier.startsWith('./') || specifier.startsWith('../');
+    found.push({
+      file,
+      line,
+      specifier,
+      isTypeOnly,
+      ...(target && { target: posix.join(posix.dirname(file), specifier).replace(/\.js$/, '.ts') }),
+    });
+  };
+  /** @param {ts.Node} node */
+  const visit = (node) => {
+    if (ts.isImportDeclaration(node)) add(node, textOf(node.moduleSpecifier), isTypeOnlyImport(node));
+    else if (ts.isExportDeclaration(node) && node.moduleSpecifier) {
+      add(node, textOf(node.moduleSpecifier), isTypeOnlyExport(node));
+    } else if (ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)) {
+      add(node, textOf(node.argument.literal), true);
+    } else if (ts.isCallExpression(node)) {
+      const [first] = node.arguments;
+      if (node.expression.kind === ts.SyntaxKind.ImportKeyword && first) add(node, textOf(first), false);
+      if (ts.isPropertyAccessExpression(node.expression) && node.expression.name.text === 'query') {
+        add(node, '.query()', false);
+      }
+    } else if (ts.isPropertyAccessExpression(node) && node.getText() === 'process.env') add(node, 'process.env', false);
+    ts.forEachChild(node, visit);
+  };
+  visit(source);
+  return found;
+}
+
+/** @param {ts.Node} node */
+function textOf(node) {
+  return ts.isStringLiteralLike(node) ? node.text : node.getText();
+}
+
+/** @param {ts.ImportDeclaration} node */
+function isTypeOnlyImport({ importClause }) {
+  if (!importClause) return false;
+  if (importClause.isTypeOnly) return true;
+  const { name, namedBindings } = importClause;
+  if (name || !namedBindings || !ts.isNamedImports(namedBindings)) return false;
+  return namedBindings.elements.length > 0 && namedBindings.elements.every(({ isTypeOnly }) => isTypeOnly);
+}
+
+/** @param {ts.ExportDeclaration} node */
+function isTypeOnlyExport({ isTypeOnly, exportClause }) {
+  if (isTypeOnly) return true;
+  if (!exportClause || !ts.isNamedExports(exportClause)) return false;
+  return exportClause.elements.length > 0 && exportClause.elements.every((element) => element.isTypeOnly);
+}
