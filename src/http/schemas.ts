@@ -40,8 +40,8 @@ export function problemResponses<Status extends number>(...statuses: Status[]) {
 }
 
 const documentedHeaders = {
-  ETag: { schema: Type.String({ description: 'Of this state, quoted.' }) },
-  Location: { schema: Type.String({ description: 'Of what was made.' }) },
+  ETag: Type.String({ description: 'Of this state, quoted.' }),
+  Location: Type.String({ description: 'Of what was made.' }),
 };
 
 /** A JSON answer with header fields that a client needs. */

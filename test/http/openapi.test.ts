@@ -20,7 +20,11 @@ interface Operation {
   requestBody?: { content: Record<string, Media> };
   responses: Record<
     string,
-    { description?: string; headers?: Record<string, object>; content?: Record<string, Media> }
+    {
+      description?: string;
+      headers?: Record<string, { description?: string; schema?: { type?: string } }>;
+      content?: Record<string, Media>;
+    }
   >;
   description?: string;
 }
@@ -106,8 +110,11 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
     if (!isService) expected.add('503');
     const errors = Object.keys(responses).filter((status) => Number(status) >= 400);
     if (!isService) t.same(errors, [...expected].sort(), `${title}: errors`);
-    for (const [status, { description, content = {} }] of Object.entries(responses)) {
+    for (const [status, { description, headers = {}, content = {} }] of Object.entries(responses)) {
       t.match(description, /\S/, `${title} ${status}: description`);
+      for (const [name, header] of Object.entries(headers)) {
+        t.match(header, { description: /\S/, schema: { type: 'string' } }, `${title} ${status}: ${name}`);
+      }
       if (Number(status) < 400 || isService) continue;
       t.same(content, { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } });
     }
