@@ -4,12 +4,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { notFound } from '../errors.ts';
 import { formatCursor } from '../events/cursor.ts';
-import { jsonResponse, pageLimit, problemResponses, Uuid } from '../http/schemas.ts';
+import { emptyResponse, jsonResponse, pageLimit, problemResponses, Uuid } from '../http/schemas.ts';
 import { BoardPatch, NewBoard } from './board.ts';
 import { explainRefusal } from './board-access.ts';
-import { writerHeaders, writerOf } from './write-board.ts';
+import { sendWritten, writerHeaders, writerOf } from './writer.ts';
 
 const params = Type.Object({ id: Uuid });
+const boardBody = Type.Object({ board: Type.Ref('Board') });
 const common = { tags: ['Boards and items'], security: [{ session: [] }] };
 
 export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -49,14 +50,14 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
         headers: writerHeaders,
         body: NewBoard,
         response: {
-          201: jsonResponse('Made.', Type.Object({ board: Type.Ref('Board') }), 'Location'),
-          ...problemResponses(400, 401, 413, 415, 503),
+          201: jsonResponse('Made.', boardBody, 'Location', 'Idempotent-Replayed'),
+          ...problemResponses(400, 401, 413, 415, 422, 503),
         },
       },
     },
     async (request, reply) => {
-      const board = await app.boards.create(writerOf(request), request.body);
-      return reply.code(201).header('location', `/boards/${board.id}`).send({ board });
+      const created = await app.boards.create(writerOf(request), request.body);
+      return sendWritten(reply.code(201).header('location', `/boards/${created.resource.id}`), 'board', created);
     },
   );
 
@@ -104,16 +105,16 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
         headers: writerHeaders,
         body: BoardPatch,
         response: {
-          200: Type.Object({ board: Type.Ref('Board') }),
-          ...problemResponses(400, 401, 403, 404, 413, 415, 503),
+          200: jsonResponse('The board.', boardBody, 'Idempotent-Replayed'),
+          ...problemResponses(400, 401, 403, 404, 413, 415, 422, 503),
         },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const writer = writerOf(request);
-      const board = await app.boards.update(writer, request.params.id, request.body);
-      if (!board) throw await explainRefusal(app.boards, 'edit', writer.userId, request.params.id);
-      return { board };
+      const updated = await app.boards.update(writer, request.params.id, request.body);
+      if (!updated) throw await explainRefusal(app.boards, 'edit', writer.userId, request.params.id);
+      return sendWritten(reply, 'board', updated);
     },
   );
 
@@ -125,14 +126,17 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Delete a board with all that is on it',
         params,
         headers: writerHeaders,
-        response: { 204: Type.Null({ description: 'Deleted.' }), ...problemResponses(400, 401, 403, 404, 503) },
+        response: {
+          204: emptyResponse('Deleted.', 'Idempotent-Replayed'),
+          ...problemResponses(400, 401, 403, 404, 422, 503),
+        },
       },
     },
     async (request, reply) => {
       const writer = writerOf(request);
       const deleted = await app.boards.delete(writer, request.params.id);
       if (!deleted) throw await explainRefusal(app.boards, 'own', writer.userId, request.params.id);
-      return reply.code(204).send(null);
+      return sendWritten(reply, 'board', deleted);
     },
   );
 };

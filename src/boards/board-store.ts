@@ -3,17 +3,18 @@
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
 import type { Board, BoardPatch, NewBoard, Role } from './board.ts';
-import type { WriteBoard, Writer } from './write-board.ts';
+import type { WriteBoard, Written } from './write-board.ts';
+import type { Writer } from './writer.ts';
 
 export interface BoardStore {
   /** The boards that the user is a member of, the newest first, after the board `after`. */
   list(userId: string, after: string | undefined, limit: number): Promise<Board[]>;
   /** The writer becomes the owner. */
-  create(writer: Writer, board: NewBoard): Promise<Board>;
+  create(writer: Writer, board: NewBoard): Promise<Written<Board>>;
   /** @returns undefined when the writer is neither owner nor editor */
-  update(writer: Writer, boardId: string, patch: BoardPatch): Promise<Board | undefined>;
-  /** @returns false when the writer is not an owner */
-  delete(writer: Writer, boardId: string): Promise<boolean>;
+  update(writer: Writer, boardId: string, patch: BoardPatch): Promise<Written<Board> | undefined>;
+  /** @returns undefined when the writer is not an owner */
+  delete(writer: Writer, boardId: string): Promise<Written<null> | undefined>;
   /** @returns undefined when the user is no member, also of a board that does not exist */
   roleOf(userId: string, boardId: string): Promise<Role | undefined>;
 }
@@ -33,42 +34,45 @@ export function createBoardStore(pool: Pool, writeBoard: WriteBoard): BoardStore
     },
 
     async create(writer, { name, layout }) {
-      const [created] = await writeBoard<{ board: Board }>(writer, uuidv7(), {
+      const created = await writeBoard<Board>(writer, uuidv7(), {
         name: 'board-create',
-        text: `, board as (
+        text: `board as (
                  insert into boards (id, name, layout) select $3, $4, coalesce($5, 'canvas') from context
                  returning id, board_object(boards) as object
                ), owner as (
                  insert into members (board_id, user_id, role) select id, $1, 'owner' from board
-               )
-               select object as board from board`,
+               ), written as (
+                 select object from board
+               )`,
         values: [name, layout],
       });
-      return (created as { board: Board }).board;
+      return created as Written<Board>;
     },
 
     async update(writer, boardId, { name, layout }) {
-      const [updated] = await writeBoard<{ board: Board }>(writer, boardId, {
+      return writeBoard<Board>(writer, boardId, {
         name: 'board-update',
-        text: `update boards set name = coalesce($4, name), layout = coalesce($5, layout)
-               from context, members
-               where boards.id = $3 and members.board_id = $3 and members.user_id = $1
-                 and members.role in ('owner', 'editor')
-               returning board_object(boards) as board`,
+        text: `written as (
+                 update boards set name = coalesce($4, name), layout = coalesce($5, layout)
+                 from context, members
+                 where boards.id = $3 and members.board_id = $3 and members.user_id = $1
+                   and members.role in ('owner', 'editor')
+                 returning board_object(boards) as object
+               )`,
         values: [name, layout],
       });
-      return updated?.board;
     },
 
     async delete(writer, boardId) {
-      const deleted = await writeBoard(writer, boardId, {
+      return writeBoard<null>(writer, boardId, {
         name: 'board-delete',
-        text: `delete from boards using context, members
-               where boards.id = $3 and members.board_id = $3 and members.user_id = $1 and members.role = 'owner'
-               returning boards.id`,
+        text: `written as (
+                 delete from boards using context, members
+                 where boards.id = $3 and members.board_id = $3 and members.user_id = $1 and members.role = 'owner'
+                 returning null::json as object
+               )`,
         values: [],
       });
-      return deleted.length > 0;
     },
 
     async roleOf(userId, boardId) {

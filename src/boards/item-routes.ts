@@ -3,14 +3,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { notFound } from '../errors.ts';
-import { jsonResponse, problemResponses, Uuid } from '../http/schemas.ts';
+import { emptyResponse, jsonResponse, problemResponses, Uuid } from '../http/schemas.ts';
 import { ItemPatch, NewItem } from './board.ts';
 import { explainRefusal } from './board-access.ts';
-import { writerHeaders, writerOf } from './write-board.ts';
+import { sendWritten, writerHeaders, writerOf } from './writer.ts';
 
 const itemParams = Type.Object({ id: Uuid, itemId: Uuid });
 const itemBody = Type.Object({ item: Type.Ref('Item') });
-const itemResponse = jsonResponse('The item. Its ETag is its version, quoted.', itemBody, 'ETag');
+const itemDescription = 'The item. Its ETag is its version, quoted.';
 const common = { tags: ['Boards and items'], security: [{ session: [] }] };
 
 export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
@@ -28,19 +28,18 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
         headers: writerHeaders,
         body: NewItem,
         response: {
-          201: jsonResponse('Made.', itemBody, 'ETag', 'Location'),
-          ...problemResponses(400, 401, 403, 404, 413, 415, 503),
+          201: jsonResponse('Made.', itemBody, 'ETag', 'Location', 'Idempotent-Replayed'),
+          ...problemResponses(400, 401, 403, 404, 413, 415, 422, 503),
         },
       },
     },
     async (request, reply) => {
       const writer = writerOf(request);
-      const item = await app.items.create(writer, request.params.id, request.body);
-      if (!item) throw await explainRefusal(app.boards, 'edit', writer.userId, request.params.id);
-      return reply
-        .code(201)
-        .headers({ etag: `"${item.version}"`, location: `/boards/${item.boardId}/items/${item.id}` })
-        .send({ item });
+      const created = await app.items.create(writer, request.params.id, request.body);
+      if (!created) throw await explainRefusal(app.boards, 'edit', writer.userId, request.params.id);
+      const { id, boardId, version } = created.resource;
+      reply.code(201).headers({ etag: `"${version}"`, location: `/boards/${boardId}/items/${id}` });
+      return sendWritten(reply, 'item', created);
     },
   );
 
@@ -51,7 +50,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
         ...common,
         summary: 'One item',
         params: itemParams,
-        response: { 200: itemResponse, ...problemResponses(401, 404, 503) },
+        response: { 200: jsonResponse(itemDescription, itemBody, 'ETag'), ...problemResponses(401, 404, 503) },
       },
     },
     async (request, reply) => {
@@ -74,15 +73,18 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
         params: itemParams,
         headers: writerHeaders,
         body: ItemPatch,
-        response: { 200: itemResponse, ...problemResponses(400, 401, 403, 404, 413, 415, 503) },
+        response: {
+          200: jsonResponse(itemDescription, itemBody, 'ETag', 'Idempotent-Replayed'),
+          ...problemResponses(400, 401, 403, 404, 413, 415, 422, 503),
+        },
       },
     },
     async (request, reply) => {
       const { id, itemId } = request.params;
       const writer = writerOf(request);
-      const item = await app.items.update(writer, id, itemId, request.body);
-      if (!item) throw await explainRefusal(app.boards, 'edit', writer.userId, id);
-      return reply.header('etag', `"${item.version}"`).send({ item });
+      const updated = await app.items.update(writer, id, itemId, request.body);
+      if (!updated) throw await explainRefusal(app.boards, 'edit', writer.userId, id);
+      return sendWritten(reply.header('etag', `"${updated.resource.version}"`), 'item', updated);
     },
   );
 
@@ -94,7 +96,10 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Take an item off its board',
         params: itemParams,
         headers: writerHeaders,
-        response: { 204: Type.Null({ description: 'Deleted.' }), ...problemResponses(400, 401, 403, 404, 503) },
+        response: {
+          204: emptyResponse('Deleted.', 'Idempotent-Replayed'),
+          ...problemResponses(400, 401, 403, 404, 422, 503),
+        },
       },
     },
     async (request, reply) => {
@@ -102,7 +107,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const writer = writerOf(request);
       const deleted = await app.items.delete(writer, id, itemId);
       if (!deleted) throw await explainRefusal(app.boards, 'edit', writer.userId, id);
-      return reply.code(204).send(null);
+      return sendWritten(reply, 'item', deleted);
     },
   );
 };

@@ -4,17 +4,18 @@ import { generateKeyBetween } from 'fractional-indexing';
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
 import { type Item, type ItemPatch, MAX_RANK_LENGTH, type NewItem } from './board.ts';
-import type { WriteBoard, Writer } from './write-board.ts';
+import type { WriteBoard, Written } from './write-board.ts';
+import type { Writer } from './writer.ts';
 
 export interface ItemStore {
   /** @returns undefined when there is no such item or the user is no member of the board */
   get(userId: string, boardId: string, itemId: string): Promise<Item | undefined>;
   /** Without a rank the item goes to the end of the list. @returns undefined when the writer may not write there */
-  create(writer: Writer, boardId: string, item: NewItem): Promise<Item | undefined>;
+  create(writer: Writer, boardId: string, item: NewItem): Promise<Written<Item> | undefined>;
   /** @returns undefined when there is no such item or the writer may not write there */
-  update(writer: Writer, boardId: string, itemId: string, patch: ItemPatch): Promise<Item | undefined>;
-  /** @returns false when there is no such item or the writer may not write there */
-  delete(writer: Writer, boardId: string, itemId: string): Promise<boolean>;
+  update(writer: Writer, boardId: string, itemId: string, patch: ItemPatch): Promise<Written<Item> | undefined>;
+  /** @returns undefined when there is no such item or the writer may not write there */
+  delete(writer: Writer, boardId: string, itemId: string): Promise<Written<null> | undefined>;
 }
 
 const mayWrite = `members.board_id = $3 and members.user_id = $1 and members.role in ('owner', 'editor')`;
@@ -42,40 +43,43 @@ export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
     },
 
     async create(writer, boardId, { text, x, y, color, rank, data }) {
-      const [created] = await writeBoard<{ item: Item }>(writer, boardId, {
+      return writeBoard<Item>(writer, boardId, {
         name: 'item-create',
-        text: `insert into items (id, board_id, text, x, y, color, rank, data)
-               select $4, $3, $5, coalesce($6::float8, 0), coalesce($7::float8, 0), coalesce($8, 'yellow'), $9,
-                 coalesce($10::jsonb, '{}')
-               from context, members where ${mayWrite}
-               returning item_object(items) as item`,
+        text: `written as (
+                 insert into items (id, board_id, text, x, y, color, rank, data)
+                 select $4, $3, $5, coalesce($6::float8, 0), coalesce($7::float8, 0), coalesce($8, 'yellow'), $9,
+                   coalesce($10::jsonb, '{}')
+                 from context, members where ${mayWrite}
+                 returning item_object(items) as object
+               )`,
         values: [uuidv7(), text, x, y, color, rank ?? (await rankAtEnd(pool, boardId)), data],
       });
-      return created?.item;
     },
 
     async update(writer, boardId, itemId, patch) {
       const fields = (Object.keys(assignments) as Array<keyof ItemPatch>).filter((field) => field in patch);
       const set = fields.map((field, index) => assignments[field](`$${index + 5}`));
-      const [updated] = await writeBoard<{ item: Item }>(writer, boardId, {
+      return writeBoard<Item>(writer, boardId, {
         name: `item-update-${fields.join('-')}`,
-        text: `update items set ${set.join(', ')}
-               from context, members where items.id = $4 and items.board_id = $3 and ${mayWrite}
-               returning item_object(items) as item`,
+        text: `written as (
+                 update items set ${set.join(', ')}
+                 from context, members where items.id = $4 and items.board_id = $3 and ${mayWrite}
+                 returning item_object(items) as object
+               )`,
         values: [itemId, ...fields.map((field) => patch[field])],
       });
-      return updated?.item;
     },
 
     async delete(writer, boardId, itemId) {
-      const deleted = await writeBoard(writer, boardId, {
+      return writeBoard<null>(writer, boardId, {
         name: 'item-delete',
-        text: `delete from items using context, members
-               where items.id = $4 and items.board_id = $3 and ${mayWrite}
-               returning items.id`,
+        text: `written as (
+                 delete from items using context, members
+                 where items.id = $4 and items.board_id = $3 and ${mayWrite}
+                 returning null::json as object
+               )`,
         values: [itemId],
       });
-      return deleted.length > 0;
     },
   };
 }

@@ -1,56 +1,96 @@
-// How every write of a board is done: one statement, its own transaction, and a wake-up after its commit.
+// How every write of a board is done: one statement, its own transaction, once per key, and a wake-up after its commit.
 
-import type { FastifyRequest } from 'fastify';
-import type { Pool } from 'pg';
-import { Type } from 'typebox';
-
-export interface Writer {
-  userId: string;
-  /** Becomes the `mutationId` of the events that the write causes. */
-  mutationId: string | undefined;
-}
+import type { Pool, QueryConfig } from 'pg';
+import { Problem } from '../errors.ts';
+import type { Writer } from './writer.ts';
 
 export interface WriteStatement {
   /** Of the prepared statement. */
   name: string;
   /**
-   * $1 is the writer, $3 the board; the statement's own values begin at $4. It must select from `context`, because
-   * PostgreSQL does not run a WITH query that nothing reads.
+   * WITH queries, of which `written` gives one row with the column `object` when something was written, and none when
+   * not: the resource as JSON, or null when it was deleted. $1 is the writer, $3 the board; the statement's own values
+   * begin at $4. Whatever writes or locks rows must select from `context`: that says who writes, comes first, and is
+   * empty when this request has been done before.
    */
   text: string;
   values: unknown[];
 }
 
-/** @returns the rows that the statement returns, each for a row that it wrote */
-export type WriteBoard = <Row>(writer: Writer, boardId: string, statement: WriteStatement) => Promise<Row[]>;
+/** What a write has made of its resource. */
+export interface Written<Resource> {
+  resource: Resource;
+  /** The resource as the database wrote it: a repeat gets these bytes again, also from a later version of this code. */
+  json: string | null;
+  /** True when an earlier request with the same key has done it, and this one nothing. */
+  isReplay: boolean;
+}
+
+/**
+ * @returns undefined when the statement wrote nothing
+ * @throws Problem TB_KEY_REUSED when the key was that of another request
+ */
+export type WriteBoard = <Resource>(
+  writer: Writer,
+  boardId: string,
+  statement: WriteStatement,
+) => Promise<Written<Resource> | undefined>;
+
+interface Row {
+  json: string | null;
+  /** Of the request that this was remembered for; null when it was written just now. */
+  requestHash: Buffer | null;
+}
 
 /** @param wake tells the other readers of the board's log; called after the commit of each change */
 export function createWriteBoard(pool: Pool, wake: (boardId: string) => void): WriteBoard {
-  return async <Row>({ userId, mutationId }: Writer, boardId: string, { name, text, values }: WriteStatement) => {
-    const { rows } = await pool.query({
-      name,
-      // Sets, for this transaction only, who acts and that this node notifies after the commit.
-      text: `with context as materialized (select begin_write($1::uuid, $2)) ${text}`,
-      values: [userId, mutationId, boardId, ...values],
-    });
-    if (rows.length > 0) wake(boardId);
-    return rows as Row[];
+  return async <Resource>({ userId, key }: Writer, boardId: string, { name, text, values }: WriteStatement) => {
+    const all = [userId, key?.name, boardId, ...values];
+    const { rows } = await pool.query<Row>(
+      key ? onceStatement(name, text, [...all, key.requestHash]) : plainStatement(name, text, all),
+    );
+    const [row] = rows;
+    if (!row) return undefined;
+    const { json, requestHash } = row;
+    if (requestHash && !key?.requestHash.equals(requestHash)) throw keyReused();
+    // After a replay as well: the node that wrote it may have died before its wake-up.
+    wake(boardId);
+    return { resource: JSON.parse(json ?? 'null') as Resource, json, isReplay: requestHash !== null };
   };
 }
 
-/** The header fields that every write takes. */
-export const writerHeaders = Type.Object({
-  'idempotency-key': Type.Optional(
-    Type.String({
-      minLength: 1,
-      maxLength: 64,
-      pattern: '^[\\x21-\\x7e]+$',
-      description: 'Names this write: the `mutationId` of the events that it causes.',
-    }),
-  ),
-});
+/** `begin_write` sets, for this transaction only, who acts and that this node notifies after the commit. */
+function plainStatement(name: string, text: string, values: unknown[]): QueryConfig {
+  return {
+    name,
+    text: `with context as materialized (select begin_write($1::uuid, $2)), ${text}
+           select object::text as json, null::bytea as "requestHash" from written`,
+    values,
+  };
+}
 
-export function writerOf(request: FastifyRequest): Writer {
-  const key = request.headers['idempotency-key'];
-  return { userId: request.session.user.id, mutationId: typeof key === 'string' ? key : undefined };
+/** Looks for the key, writes and remembers in one round trip. @param values the last one is the hash of the request */
+function onceStatement(name: string, text: string, values: unknown[]): QueryConfig {
+  return {
+    name: `${name}-once`,
+    text: `with remembered as materialized (
+             select request_hash, result from claim_key($1::uuid, $2)
+           ), context as materialized (
+             select begin_write($1::uuid, $2) where not exists (select from remembered)
+           ), ${text}, kept as (
+             insert into idempotency_keys (user_id, key, request_hash, result)
+             select $1, $2, $${values.length}, object from written
+           )
+           select object::text as json, null::bytea as "requestHash" from written
+           union all
+           select result::text, request_hash from remembered`,
+    values,
+  };
+}
+
+function keyReused(): Problem {
+  return new Problem(
+    'TB_KEY_REUSED',
+    'Within 24 hours a key stands for one request: repeat that one as it was (method, path and body), or take a new key.',
+  );
 }

@@ -42,6 +42,9 @@ export function problemResponses<Status extends number>(...statuses: Status[]) {
 const documentedHeaders = {
   ETag: Type.String({ description: 'Of this state, quoted.' }),
   Location: Type.String({ description: 'Of what was made.' }),
+  'Idempotent-Replayed': Type.Literal('true', {
+    description: 'Only when this repeats an earlier answer: nothing was written now.',
+  }),
 };
 
 /** A JSON answer with header fields that a client needs. */
@@ -55,6 +58,14 @@ export function jsonResponse<Schema extends TSchema>(
     headers: Object.fromEntries(headers.map((name) => [name, documentedHeaders[name]])),
     content: { 'application/json': { schema } },
   };
+}
+
+/** 204, with header fields that a client needs. */
+export function emptyResponse(description: string, ...headers: Array<keyof typeof documentedHeaders>) {
+  return Type.Null({
+    description,
+    headers: Object.fromEntries(headers.map((name) => [name, documentedHeaders[name]])),
+  });
 }
 
 /** A page of a list that is read by keyset. */

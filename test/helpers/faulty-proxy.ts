@@ -10,6 +10,11 @@ export interface FaultyProxy {
   swallow(): void;
   /** Runs a statement of one word and no rows in each idle session, of which its client learns nothing. */
   inject(sql: string, tag: string): void;
+  /**
+   * The next statement that carries `text` reaches the server, and its connection is cut when the server answers: the
+   * client learns nothing of what has been committed. Resolves then.
+   */
+  cutAnswerTo(text: string): Promise<void>;
   /** Cuts what is connected, and what connects, until {@link restore}. */
   cut(): void;
   restore(): void;
@@ -23,6 +28,7 @@ export async function startFaultyProxy(t: Test, databaseUrl: string): Promise<Fa
   const sockets = new Set<net.Socket>();
   const injectors = new Set<(sql: string, tag: string) => void>();
   let isCut = false;
+  let doomed: { text: string; onCut: () => void } | undefined;
   const server = net.createServer((client) => {
     if (isCut) {
       client.destroy();
@@ -44,7 +50,18 @@ export async function startFaultyProxy(t: Test, databaseUrl: string): Promise<Fa
     };
     injectors.add(inject);
     client.pipe(server);
+    let cutAtAnswer: (() => void) | undefined;
+    client.on('data', (data: Buffer) => {
+      if (!doomed || !data.includes(doomed.text)) return;
+      cutAtAnswer = doomed.onCut;
+      doomed = undefined;
+    });
     server.on('data', (data: Buffer) => {
+      if (cutAtAnswer) {
+        client.destroy();
+        cutAtAnswer();
+        return;
+      }
       const kept = data.subarray(Math.min(toDiscard, data.length));
       toDiscard -= data.length - kept.length;
       if (kept.length > 0 && !client.destroyed) client.write(kept);
@@ -75,6 +92,10 @@ export async function startFaultyProxy(t: Test, databaseUrl: string): Promise<Fa
     inject: (sql, tag) => {
       for (const inject of injectors) inject(sql, tag);
     },
+    cutAnswerTo: (text) =>
+      new Promise((onCut) => {
+        doomed = { text, onCut };
+      }),
     cut: () => {
       isCut = true;
       destroyAll();

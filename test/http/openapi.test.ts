@@ -107,6 +107,8 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
     if (isWrite && path.startsWith('/boards/')) expected.add('403');
     if (named.length > 0) expected.add('404');
     if (path.endsWith('/events')) expected.add('406');
+    const isDoneOnce = parameters.some(({ in: place, name }) => place === 'header' && name === 'idempotency-key');
+    if (isDoneOnce) expected.add('422');
     if (!isService) expected.add('503');
     const errors = Object.keys(responses).filter((status) => Number(status) >= 400);
     if (!isService) t.same(errors, [...expected].sort(), `${title}: errors`);
@@ -115,6 +117,7 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
       for (const [name, header] of Object.entries(headers)) {
         t.match(header, { description: /\S/, schema: { type: 'string' } }, `${title} ${status}: ${name}`);
       }
+      if (Number(status) < 300) t.equal('Idempotent-Replayed' in headers, isDoneOnce, `${title} ${status}: replays`);
       if (Number(status) < 400 || isService) continue;
       t.same(content, { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } });
     }
@@ -142,11 +145,12 @@ t.test('every answer is as the document says, and has no field that it does not 
     const response = document.paths[route]?.[method.toLowerCase()]?.responses[status];
     if (!response) return t.fail(`${about} is in the document`);
     const type = fields.get('content-type')?.split(';')[0];
+    const promisedFields = Object.keys(response.headers ?? {}).filter((name) => name !== 'Idempotent-Replayed');
+    for (const name of promisedFields) t.ok(fields.get(name), `${about}: ${name}`);
     if (got === undefined) return t.notOk(response.content, `${about}: no body`);
     t.ok(type && response.content?.[type], `${about}: ${type}`);
     const place = ['paths', route, method.toLowerCase(), 'responses', `${status}`, 'content', `${type}`, 'schema'];
     t.same(validate(place, got), [], about);
-    for (const name of Object.keys(response.headers ?? {})) t.ok(fields.get(name), `${about}: ${name}`);
     return got;
   };
 
@@ -183,7 +187,10 @@ t.test('every answer is as the document says, and has no field that it does not 
   await check(ada, 'GET', `${address}/events?limit=0`, undefined, json);
   for (const path of ['/guests', '/boards']) {
     await check(ada, 'POST', path, {});
-    if (path === '/boards') await check(nobody, 'POST', path, { name: 'x' });
+    if (path === '/boards') {
+      await check(nobody, 'POST', path, { name: 'x' });
+      await check(ada, 'POST', path, { name: 'x' }, { 'idempotency-key': 'k' });
+    }
     await check(ada, 'POST', path, 'x'.repeat(300_000));
     await check(ada, 'POST', path, 'x', { 'content-type': 'text/plain' });
   }
@@ -201,6 +208,8 @@ t.test('every answer is as the document says, and has no field that it does not 
     await check(nobody, method, path, body, json);
     await check(eve, method, path, body, json);
     await check(cy, method, path, body, json);
+    // The key was that of a POST /boards.
+    if (method !== 'GET') await check(ada, method, path, body, { 'idempotency-key': 'k' });
     if (!body) continue;
     await check(ada, method, path, {});
     await check(ada, method, path, 'x'.repeat(300_000));

@@ -117,7 +117,11 @@ t.test('`teamboard migrate` brings a database up to date, and does nothing the s
   const [one, two] = await Promise.all([runCli(t, ['migrate'], environment), runCli(t, ['migrate'], environment)]);
   const outputs = [one.output, two.output].sort();
   t.strictSame([one.code, two.code], [0, 0]);
-  t.strictSame(outputs, ['Applied 0001_accounts, 0002_boards, 0003_board_log.\n', 'Nothing to do.\n'], 'at once');
+  t.strictSame(
+    outputs,
+    ['Applied 0001_accounts, 0002_boards, 0003_board_log, 0004_idempotency.\n', 'Nothing to do.\n'],
+    'at once',
+  );
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   t.teardown(() => client.end());

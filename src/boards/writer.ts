@@ -1,0 +1,65 @@
+// Who writes, by which request, and how the answer says that a repeat was one.
+
+import { createHash } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import type { Written } from './write-board.ts';
+
+export interface Writer {
+  userId: string;
+  /** Of a request that is to be done once. */
+  key: IdempotencyKey | undefined;
+}
+
+export interface IdempotencyKey {
+  /** Also the `mutationId` of the events that the write causes. */
+  name: string;
+  /** Tells the request from every other one that may come with this key. */
+  requestHash: Buffer;
+}
+
+/** The header fields that every write takes. */
+export const writerHeaders = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 64,
+      pattern: '^[\\x21-\\x7e]+$',
+      description:
+        'Names this write, which is then done once: within 24 hours a repeat of it by the same user writes nothing ' +
+        'and answers what the first answered, with `Idempotent-Replayed: true`. Another request (method, path, body) ' +
+        'with this key answers 422 `TB_KEY_REUSED`. A write that was refused is not remembered: send it again. ' +
+        'Also the `mutationId` of the events that the write causes.',
+    }),
+  ),
+});
+
+export function writerOf(request: FastifyRequest): Writer {
+  const name = request.headers['idempotency-key'];
+  return {
+    userId: request.session.user.id,
+    key: typeof name === 'string' ? { name, requestHash: hashRequest(request) } : undefined,
+  };
+}
+
+/** Sends the resource under the name that its routes give it, or 204 when it was deleted. */
+export function sendWritten(reply: FastifyReply, name: string, { json, isReplay }: Written<unknown>): FastifyReply {
+  if (isReplay) reply.header('idempotent-replayed', 'true');
+  if (json === null) return reply.code(204).send(null);
+  return reply.type('application/json; charset=utf-8').send(`{"${name}":${json}}`);
+}
+
+/**
+ * Of the JSON and not of its bytes: a client that makes the body anew for each attempt may order or space it
+ * differently, and means the same. `1` and `1.0`, or `é` and `\u00e9`, are the same as well.
+ */
+function hashRequest({ method, url, body }: Pick<FastifyRequest, 'method' | 'url' | 'body'>): Buffer {
+  return createHash('sha256').update(`${method} ${url}\n`).update(canonicalJson(body)).digest();
+}
+
+function canonicalJson(body: unknown): string {
+  return JSON.stringify(body ?? null, (_name, value: unknown) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}
