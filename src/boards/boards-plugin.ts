@@ -1,12 +1,16 @@
-// Wires ① of an event's way: the stores of boards, items and snapshots.
+// Wires ① of an event's way: the stores of boards, items and snapshots, and the memory of writes that are done once.
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { formatCursor } from '../events/cursor.ts';
 import { type BoardStore, createBoardStore } from './board-store.ts';
+import { removeExpiredKeys } from './idempotency-store.ts';
 import { createItemStore, type ItemStore } from './item-store.ts';
+import { KeySweeper } from './key-sweeper.ts';
 import { createSnapshotStore, type SnapshotStore } from './snapshot-store.ts';
 import { createWriteBoard } from './write-board.ts';
+
+const SWEEP_INTERVAL_MS = 5 * 60_000;
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -25,6 +29,14 @@ export default fastifyPlugin(
       'snapshots',
       createSnapshotStore(app.pool, (seq) => formatCursor(app.listener.epoch, seq)),
     );
+
+    const sweeper = new KeySweeper({
+      removeExpired: (limit) => removeExpiredKeys(app.pool, limit),
+      intervalMs: SWEEP_INTERVAL_MS,
+      log: app.log,
+    });
+    app.addHook('onReady', async () => sweeper.start());
+    app.addHook('onClose', () => sweeper.stop());
   },
   { name: 'boards', dependencies: ['postgres', 'events', 'accounts'] },
 );

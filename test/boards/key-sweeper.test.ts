@@ -1,0 +1,52 @@
+// Keys of writes go when their time is over, and disturb nobody by it.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import t from 'tap';
+import { removeExpiredKeys } from '../../src/boards/idempotency-store.ts';
+import { KeySweeper } from '../../src/boards/key-sweeper.ts';
+import { startNode, useDatabase } from '../helpers/node.ts';
+import { until } from '../helpers/until.ts';
+
+const database = await useDatabase(t);
+
+t.test('expired keys go, a batch at a time and without waiting for anyone', async (t) => {
+  await database.sql(`insert into idempotency_keys (user_id, key, request_hash, expires_at)
+    select uuid_v7(), n::text, sha256(n::text::bytea), now() + (n - 1200) * interval '1 minute'
+    from generate_series(1, 1300) n`);
+  const left = async () => (await database.sql<{ key: string }>('select key from idempotency_keys')).length;
+  t.equal(await removeExpiredKeys(database.pool, 100), 100);
+  t.equal((await database.sql(`select from idempotency_keys where key = '100'`)).length, 0, 'the oldest first');
+
+  const locker = await database.pool.connect();
+  await locker.query('begin');
+  await locker.query(`select from idempotency_keys where key = '101' for update`);
+  const warnings: object[] = [];
+  let fails = true;
+  const sweeper = new KeySweeper({
+    removeExpired: (limit) => (fails ? Promise.reject(new Error('away')) : removeExpiredKeys(database.pool, limit)),
+    intervalMs: 10,
+    log: { info: () => {}, warn: (details) => void warnings.push(details) },
+  });
+  sweeper.start();
+  sweeper.start();
+  await until(() => warnings.length > 0, 'a sweep that fails');
+  t.match(warnings, [{ reason: 'away' }]);
+  fails = false;
+  await until(async () => (await left()) <= 101, 'all that are expired and free');
+  t.equal((await database.sql(`select from idempotency_keys where key = '101'`)).length, 1);
+  await locker.query('rollback');
+  locker.release();
+  await until(
+    async () => (await database.sql(`select from idempotency_keys where key = '101'`)).length === 0,
+    'the last',
+  );
+  await sweeper.stop();
+  t.equal(await left(), 100, 'those that count stay');
+  await database.sql('update idempotency_keys set expires_at = now()');
+  const stopped = await left();
+  await delay(50);
+  t.equal(await left(), stopped, 'a sweeper that was stopped does nothing');
+
+  await startNode(t, database.url);
+  await until(async () => (await left()) === 0, 'the sweeper of a node');
+});
