@@ -1,8 +1,10 @@
 // What an error of PostgreSQL, or of the way to it, means to a client.
 
-import { invalid, Problem } from '../errors.ts';
+import { invalid, notFound, Problem } from '../errors.ts';
 
 const RETRY_AFTER_SECONDS = '2';
+const FOREIGN_KEY_VIOLATION = '23503';
+const CHECK_VIOLATION = '23514';
 
 /** Node's error codes of a connection that cannot be made or has broken. */
 const connectionErrors = new Set([
@@ -63,6 +65,8 @@ export function asDatabaseProblem(error: unknown): Problem | undefined {
     });
   }
   const { code, constraint } = error as { code?: unknown; constraint?: string };
-  const field = code === '23514' && constraint !== undefined ? fieldOfConstraint.get(constraint) : undefined;
+  // The board was deleted between the look at the membership and the end of the statement.
+  if (code === FOREIGN_KEY_VIOLATION && constraint?.endsWith('_board_id_fkey')) return notFound();
+  const field = code === CHECK_VIOLATION && constraint !== undefined ? fieldOfConstraint.get(constraint) : undefined;
   return field === undefined ? undefined : invalid(field, 'is more than a board can keep');
 }

@@ -815,3 +815,15 @@ t.test('nobody is told so before anything of a body is read', async (t) => {
     await response.text();
   }
 });
+
+t.test('an item that is put on a board while the board is deleted is there or answers 404, never 500', async (t) => {
+  for (let round = 0; round < 15; round += 1) {
+    const boardId = await ada.createBoard();
+    const answers = await Promise.all([
+      ...Array.from({ length: 3 }, () => ada.post(`/boards/${boardId}/items`, { text: 'late' })),
+      ada.delete(`/boards/${boardId}`),
+    ]);
+    t.ok(answers.slice(0, 3).every(({ status }) => status === 201 || status === 404));
+    t.equal(answers[3]?.status, 204);
+  }
+});

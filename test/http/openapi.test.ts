@@ -6,6 +6,7 @@ import addFormats from 'ajv-formats';
 import t from 'tap';
 import { problems } from '../../src/errors.ts';
 import { Client } from '../helpers/client.ts';
+import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 
 interface Media {
@@ -39,7 +40,7 @@ interface Document {
 }
 
 const database = await useDatabase(t);
-const node = await startNode(t, database.url);
+const node = await startNode(t, database.url, { streamsPerUser: 1 });
 const ada = await Client.signUp(node, 'Ada');
 const answer = await ada.get('/openapi.json');
 const document: Document = answer.body;
@@ -106,7 +107,7 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
     if (security) expected.add('401');
     if (isWrite && path.startsWith('/boards/')) expected.add('403');
     if (named.length > 0) expected.add('404');
-    if (path.endsWith('/events')) expected.add('406');
+    if (path.endsWith('/events')) for (const status of ['406', '429']) expected.add(status);
     const isDoneOnce = parameters.some(({ in: place, name }) => place === 'header' && name === 'idempotency-key');
     if (isDoneOnce) expected.add('422');
     if (!isService) expected.add('503');
@@ -185,6 +186,9 @@ t.test('every answer is as the document says, and has no field that it does not 
   await check(ada, 'GET', `${address}/events?after=nonsense`, undefined, json);
   await check(ada, 'GET', `${address}/events`, undefined, { accept: 'image/png' });
   await check(ada, 'GET', `${address}/events?limit=0`, undefined, json);
+  const stream = await openStream(t, node.url, board.id, ada);
+  await check(ada, 'GET', `${address}/events`, undefined, { accept: 'text/event-stream' });
+  stream.close();
   for (const path of ['/guests', '/boards']) {
     await check(ada, 'POST', path, {});
     if (path === '/boards') {
