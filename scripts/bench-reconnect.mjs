@@ -1,0 +1,115 @@
+// A storm: all streams of a board are cut and come back at once, each with a cursor some events back. And what clients
+// cost that stop reading.
+
+import { readFile } from 'node:fs/promises';
+import http from 'node:http';
+import pg from 'pg';
+import { describeMs, signUp, startBenchNode } from './bench-node.mjs';
+
+const STREAMS = 2000;
+const EVENTS_BACK = 100;
+const STALLED = 200;
+const STALLED_MIB = 10;
+
+const node = await startBenchNode();
+const { cookie, post } = await signUp(node.url);
+const { board } = await post('/boards', { name: 'Bench' });
+const sql = new pg.Client({ connectionString: node.databaseUrl });
+await sql.connect();
+const insert = (/** @type {number} */ rows, /** @type {number} */ bytes) =>
+  sql.query(`insert into items (board_id, text) select $1, repeat('x', $3::int) from generate_series(1, $2::int)`, [
+    board.id,
+    rows,
+    bytes,
+  ]);
+
+/**
+ * @param {string | undefined} cursor
+ * @param {(request: http.ClientRequest, response: http.IncomingMessage) => void} onResponse
+ */
+function open(cursor, onResponse) {
+  const request = http.get(`${node.url}/boards/${board.id}/events`, {
+    agent: false,
+    headers: { cookie, accept: 'text/event-stream', ...(cursor && { 'last-event-id': cursor }) },
+  });
+  request.on('error', () => {});
+  request.once('response', (response) => onResponse(request, response));
+  return request;
+}
+
+// The board must be open on the node, as it is when others are still connected.
+const keeper = open(undefined, (_request, response) => response.resume());
+const { cursor } = await (await fetch(`${node.url}/boards/${board.id}`, { headers: { cookie } })).json();
+await insert(EVENTS_BACK, 200);
+const last = `-${Number(cursor.split('-')[1]) + EVENTS_BACK}\n`;
+
+const reads = async () => {
+  const { rows } = await sql.query(
+    `select coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::int as rows from pg_stat_user_tables where relname = 'board_events'`,
+  );
+  return rows[0].rows;
+};
+const cpuBefore = await node.cpuMs();
+const rowsBefore = await reads();
+const start = performance.now();
+/** @type {number[]} */
+const caughtUpMs = [];
+let busy = 0;
+/** @type {http.ClientRequest[]} */
+const streams = [];
+const comeBack = () => {
+  const request = open(cursor, (_request, response) => {
+    let tail = '';
+    response.setEncoding('utf8');
+    response.on('data', (text) => {
+      tail = tail.slice(-40) + text;
+      if (text.includes('event:close')) {
+        busy += 1;
+        setTimeout(comeBack, 200);
+      } else if (tail.includes(last)) caughtUpMs.push(performance.now() - start);
+      tail = text.slice(-40);
+    });
+  });
+  streams.push(request);
+};
+for (let count = 0; count < STREAMS; count += 1) comeBack();
+while (caughtUpMs.length < STREAMS && performance.now() - start < 60_000) await new Promise((r) => setTimeout(r, 20));
+const cpuMs = (await node.cpuMs()) - cpuBefore;
+await new Promise((resolve) => setTimeout(resolve, 1500));
+console.log(`${caughtUpMs.length} of ${STREAMS} streams caught up ${EVENTS_BACK} events: ${describeMs(caughtUpMs)}`);
+console.log(
+  `  ${busy} were told to come back, ${cpuMs} ms of the node's processor time, ${(await reads()) - rowsBefore} events read`,
+);
+for (const stream of streams) stream.destroy();
+keeper.destroy();
+
+const rssBefore = await node.rssMiB();
+/** @type {http.ClientRequest[]} */
+const stalled = [];
+for (let count = 0; count < STALLED; count += 1) {
+  stalled.push(
+    await new Promise((resolve) =>
+      open(undefined, (request, response) => {
+        response.once('readable', () => resolve(request));
+      }),
+    ),
+  );
+}
+const rssOpen = await node.rssMiB();
+let rssMost = rssOpen;
+for (let written = 0; written < STALLED_MIB * 1024 * 1024; written += 1_000_000) {
+  await insert(100, 10_000);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  rssMost = Math.max(rssMost, await node.rssMiB());
+}
+console.log(
+  `${STALLED} stalled clients, ${STALLED_MIB} MiB for each: memory rose from ${rssOpen.toFixed(0)} to at most ` +
+    `${rssMost.toFixed(0)} MiB (${(((rssMost - rssOpen) * 1024) / STALLED).toFixed(0)} KiB each; before them ${rssBefore.toFixed(0)} MiB)`,
+);
+const { sockets } = Object.fromEntries(
+  (await readFile('/proc/net/sockstat', 'utf8')).split('\n').map((line) => line.split(': ')),
+);
+console.log(`  (kernel: ${sockets})`);
+for (const stream of stalled) stream.destroy();
+await sql.end();
+await node.stop();
