@@ -39,14 +39,20 @@ export class SseConnection extends Connection {
     this.#response = response;
     this.#headers = { ...headers, ...streamHeaders };
     this.request = new Request(this.url, { signal: this.#gone.signal });
-    request.socket.setNoDelay(true);
-    request.socket.on('error', ({ code }: NodeJS.ErrnoException) => {
+    const { socket } = request;
+    socket.setNoDelay(true);
+    const onError = ({ code }: NodeJS.ErrnoException) => {
       this.#vanished ||= code === 'ETIMEDOUT' || code === 'EHOSTUNREACH';
+    };
+    socket.on('error', onError);
+    response.once('close', () => {
+      // A connection that is kept alive has many streams, one after the other.
+      socket.off('error', onError);
+      this.#gone.abort();
     });
-    response.once('close', () => this.#gone.abort());
     // A write to a socket that has just gone emits this before 'close'; unheard, it would end the process.
     response.on('error', () => response.destroy());
-    if (response.destroyed || request.socket.destroyed) this.#gone.abort();
+    if (response.destroyed || socket.destroyed) this.#gone.abort();
   }
 
   /** Aborted when the client or the server has ended the response. Stays aborted. */

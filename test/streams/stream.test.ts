@@ -1,6 +1,7 @@
 // One stream as its client sees it, over real sockets: head, frames, resume, reset, and how it ends.
 
 import { once } from 'node:events';
+import http from 'node:http';
 import net from 'node:net';
 import t, { type Test } from 'tap';
 import { Client } from '../helpers/client.ts';
@@ -336,6 +337,26 @@ t.test('a client that stops reading delays no other and costs its budget (E5)', 
     stalled.seqs,
     Array.from({ length: 1200 }, (_, index) => 3 + index),
   );
+});
+
+t.test('streams that follow each other on one connection leave nothing on it', async (t) => {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  const sockets = new Set<unknown>();
+  const listeners: number[] = [];
+  for (let count = 0; count < 5; count += 1) {
+    const boardId = await ada.createBoard();
+    const request = http.get(`${node.url}/boards/${boardId}/events`, { agent, headers: { cookie: ada.cookie } });
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    response.resume();
+    const stream = await until(() => [...node.app.openStreams].find((one) => one.boardId === boardId), 'the stream');
+    sockets.add(stream.socket);
+    listeners.push(stream.socket?.listenerCount('error') ?? 0);
+    await ada.delete(`/boards/${boardId}`);
+    await once(response, 'end');
+  }
+  t.equal(sockets.size, 1, 'one connection');
+  t.equal(new Set(listeners).size, 1, `as many listeners each time: ${listeners}`);
 });
 
 t.test('a client that leaves at any moment leaves nothing behind', async (t) => {
