@@ -39,7 +39,8 @@ function open(cursor, onResponse) {
 
 // The board must be open on the node, as it is when others are still connected.
 const keeper = open(undefined, (_request, response) => response.resume());
-const { cursor } = await (await fetch(`${node.url}/boards/${board.id}`, { headers: { cookie } })).json();
+const snapshot = await fetch(`${node.url}/boards/${board.id}`, { headers: { cookie } });
+const { cursor } = /** @type {{ cursor: string }} */ (await snapshot.json());
 await insert(EVENTS_BACK, 200);
 const last = `-${Number(cursor.split('-')[1]) + EVENTS_BACK}\n`;
 
