@@ -55,7 +55,15 @@ export default fastifyPlugin(
       // The names of the schemas and not def-0, def-1, …
       refResolver: { buildLocalReference: (schema, _base, _fragment, index) => String(schema.$id ?? `schema${index}`) },
     });
-    await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: docsPolicy });
+    await app.register(fastifySwaggerUi, {
+      routePrefix: '/docs',
+      staticCSP: docsPolicy,
+      // Without the bar of Swagger UI, which has another product's name and an address that nobody should change.
+      theme: {
+        title: 'Teamboard API',
+        css: [{ filename: 'teamboard.css', content: '.swagger-ui .topbar { display: none }' }],
+      },
+    });
     app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
   },
   { name: 'openapi' },
