@@ -27,7 +27,7 @@ export interface RedisStreamRegistryOptions {
   leaseMs?: number;
   /** How often the lease is renewed; default 2000, at most a quarter of the lease. */
   beatMs?: number;
-  /** How often it looks for dead nodes; default 1000. */
+  /** How often it looks for dead nodes; default 500. */
   reapMs?: number;
 }
 
@@ -47,7 +47,7 @@ export class RedisStreamRegistry implements StreamRegistry {
 
   /** @throws RangeError if the lease is shorter than four beats */
   constructor(options: RedisStreamRegistryOptions) {
-    const { url, log, prefix = '{tb}', leaseMs = 8000, beatMs = 2000, reapMs = 1000 } = options;
+    const { url, log, prefix = '{tb}', leaseMs = 8000, beatMs = 2000, reapMs = 500 } = options;
     // A node may reap while its own lease is younger than half; one late beat must not take that away.
     if (leaseMs < 4 * beatMs) throw new RangeError(`leaseMs (${leaseMs}) must be at least 4 times beatMs (${beatMs})`);
     const blockMs = leaseMs / 2;

@@ -5,8 +5,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { until } from './until.ts';
 
 /** Why tests that need a private server are skipped, if they are. */
 export const noPrivateRedis = spawnSync('redis-server', ['--version']).status === 0 ? false : 'no redis-server on PATH';
@@ -83,15 +83,6 @@ export async function useRedis(): Promise<TestRedis> {
   return { url, client, newPrefix, stop };
 }
 
-/** Waits until the condition holds. @throws Error that names it after `timeoutMs`, by default 5 s */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 5000): Promise<void> {
-  const giveUpAt = performance.now() + timeoutMs;
-  while (!(await holds())) {
-    if (performance.now() > giveUpAt) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`);
-    await delay(10);
-  }
-}
-
 async function bootServer(folder: string, socket: string): Promise<ChildProcess> {
   const options = ['--port', '0', '--unixsocket', socket, '--dir', folder, '--save', '', '--appendonly', 'no'];
   const server = spawn('redis-server', options, { stdio: 'ignore' });
@@ -99,7 +90,7 @@ async function bootServer(folder: string, socket: string): Promise<ChildProcess>
   process.once('exit', () => server.kill('SIGKILL'));
   const probe = new Redis(socket, { retryStrategy: () => 10, maxRetriesPerRequest: null });
   probe.on('error', () => {});
-  await until('the redis server answers', async () => (await probe.ping()) === 'PONG');
+  await until(async () => (await probe.ping()) === 'PONG', 'the redis server answers');
   probe.disconnect();
   return server;
 }

@@ -6,7 +6,7 @@ import type { Test } from 'tap';
 import { RedisStreamRegistry } from '../../src/liveness/redis-stream-registry.ts';
 import type { RegisteredStream, RegistryChange, StreamRegistry } from '../../src/liveness/stream-registry.ts';
 import type { Logger } from '../../src/logger.ts';
-import { until } from './redis.ts';
+import { until } from './until.ts';
 
 /** A lease that runs out while a test waits. */
 export const times = { leaseMs: 600, beatMs: 150, reapMs: 50 };
@@ -68,7 +68,7 @@ export function record(registry: StreamRegistry) {
     async marker() {
       const stream = streamOf(randomUUID());
       registry.add(stream);
-      await until('the marker is heard', () => count('join', stream.boardId) === 1);
+      await until(() => count('join', stream.boardId) === 1, 'the marker is heard');
       registry.remove(stream.streamId);
     },
   };

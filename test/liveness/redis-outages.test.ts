@@ -4,8 +4,9 @@ import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import { RedisStreamRegistry } from '../../src/liveness/redis-stream-registry.ts';
 import { RegistryUnavailable } from '../../src/liveness/stream-registry.ts';
-import { noPrivateRedis, type PrivateRedis, startPrivateRedis, until } from '../helpers/redis.ts';
+import { noPrivateRedis, type PrivateRedis, startPrivateRedis } from '../helpers/redis.ts';
 import { manyStreams, plantDeadNode, record, recordingLog, startNode, streamOf, times } from '../helpers/registry.ts';
+import { until } from '../helpers/until.ts';
 
 const prefix = '{tb}';
 
@@ -25,7 +26,7 @@ async function startTwo(t: Test, { url }: PrivateRedis) {
   const heard = record(nodes[1]);
   for (const stream of manyStreams(600, boards[0])) nodes[0].add(stream);
   for (const stream of manyStreams(600, boards[1])) nodes[1].add(stream);
-  await until('all have joined', () => boards.every((board) => heard.joins(board) === 600));
+  await until(() => boards.every((board) => heard.joins(board) === 600), 'all have joined');
   const isFull = async (board: string) => (await nodes[1].list(board)).length === 600;
   return {
     log,
@@ -33,8 +34,8 @@ async function startTwo(t: Test, { url }: PrivateRedis) {
     boards,
     heard,
     leaves: () => boards.map((board) => heard.leaves(board)),
-    up: () => until('both nodes are up', () => nodes.every(({ state }) => state === 'up')),
-    complete: () => until('all are listed', async () => (await isFull(boards[0])) && (await isFull(boards[1]))),
+    up: () => until(() => nodes.every(({ state }) => state === 'up'), 'both nodes are up'),
+    complete: () => until(async () => (await isFull(boards[0])) && (await isFull(boards[1])), 'all are listed'),
   };
 }
 
@@ -51,13 +52,13 @@ outageTest('E8: nothing waits for a Redis that hangs, and nobody leaves for it',
   startedAt = performance.now();
   await t.rejects(nodes[0].list(boards[0]), RegistryUnavailable);
   t.ok(performance.now() - startedAt < 1000, 'list() rejects within a second');
-  await until('every lease has run out', () => performance.now() - startedAt > 2 * times.leaseMs);
+  await until(() => performance.now() - startedAt > 2 * times.leaseMs, 'every lease has run out');
   t.equal(nodes[0].state, 'down');
   await t.rejects(nodes[0].list(boards[0]), RegistryUnavailable);
   redis.resume();
   await up();
-  await until('the stream of the outage has joined', () => heard.joins(late.boardId) === 1);
-  await until('the dead node is reaped', () => heard.leaves(deadBoard) === 1);
+  await until(() => heard.joins(late.boardId) === 1, 'the stream of the outage has joined');
+  await until(() => heard.leaves(deadBoard) === 1, 'the dead node is reaped');
   await heard.marker();
   t.strictSame(leaves(), [0, 0], 'and no other');
   await complete();
@@ -72,14 +73,14 @@ outageTest('E7: after a restart with old leases only the dead are reaped', async
   await plantDeadNode({ client: redis.client, ...dead });
   await redis.shutdown({ save: true });
   const goneAt = performance.now();
-  await until('both have noticed', () => nodes.every(({ state }) => state === 'down'));
+  await until(() => nodes.every(({ state }) => state === 'down'), 'both have noticed');
   await t.rejects(nodes[1].list(boards[1]), RegistryUnavailable);
   for (const stream of [stay, brief]) nodes[1].add(stream);
   nodes[1].remove(brief.streamId);
-  await until('every lease has run out', () => performance.now() - goneAt > 2 * times.leaseMs);
+  await until(() => performance.now() - goneAt > 2 * times.leaseMs, 'every lease has run out');
   await redis.boot();
   await up();
-  await until('the dead node is reaped', () => heard.leaves(deadBoard) === 1);
+  await until(() => heard.leaves(deadBoard) === 1, 'the dead node is reaped');
   await heard.marker();
   t.strictSame(leaves(), [0, 0], 'and no other');
   await complete();
@@ -93,7 +94,7 @@ outageTest('E7: after FLUSHALL every node registers again, and nobody leaves', a
   const { heard, leaves, complete } = await startTwo(t, redis);
   await redis.client.flushall();
   await complete();
-  await until('the listeners are told to list again', () => heard.resyncs() === 1);
+  await until(() => heard.resyncs() === 1, 'the listeners are told to list again');
   await heard.marker();
   t.strictSame(leaves(), [0, 0]);
 });
@@ -101,11 +102,11 @@ outageTest('E7: after FLUSHALL every node registers again, and nobody leaves', a
 outageTest('E7: after a restart without data every node registers again, and nobody leaves', async (t, redis) => {
   const { nodes, heard, leaves, up, complete } = await startTwo(t, redis);
   await redis.shutdown({ save: false });
-  await until('both have noticed', () => nodes.every(({ state }) => state === 'down'));
+  await until(() => nodes.every(({ state }) => state === 'down'), 'both have noticed');
   await redis.boot();
   await up();
   await complete();
-  await until('the listeners are told to list again', () => heard.resyncs() === 1);
+  await until(() => heard.resyncs() === 1, 'the listeners are told to list again');
   await heard.marker();
   t.strictSame(leaves(), [0, 0]);
 });
@@ -124,9 +125,9 @@ outageTest('E8: a node starts, streams and stops without Redis', async (t, redis
   t.equal(registry.size, 1);
   await t.rejects(registry.list(stream.boardId), RegistryUnavailable);
   await redis.boot();
-  await until('it is up', () => registry.state === 'up');
-  await until('the stream is registered', async () => (await registry.list(stream.boardId)).length === 1);
-  await until('the listeners are told to list', () => heard.resyncs() === 1);
+  await until(() => registry.state === 'up', 'it is up');
+  await until(async () => (await registry.list(stream.boardId)).length === 1, 'the stream is registered');
+  await until(() => heard.resyncs() === 1, 'the listeners are told to list');
   t.equal(log.matching(/redis is away/).length, 1);
   redis.pause();
   const startedAt = performance.now();

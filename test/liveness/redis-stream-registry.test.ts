@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { RedisStreamRegistry } from '../../src/liveness/redis-stream-registry.ts';
 import { createRegistryClient } from '../../src/liveness/registry-client.ts';
 import { type RegisteredStream, RegistryUnavailable, type StreamRegistry } from '../../src/liveness/stream-registry.ts';
-import { noSharedRedis, type TestRedis, until, useRedis } from '../helpers/redis.ts';
+import { noSharedRedis, type TestRedis, useRedis } from '../helpers/redis.ts';
 import {
   manyStreams,
   plantDeadNode,
@@ -18,6 +18,7 @@ import {
   times,
 } from '../helpers/registry.ts';
 import { forkRegistryNode } from '../helpers/registry-node.ts';
+import { until } from '../helpers/until.ts';
 
 const shared = noSharedRedis ? undefined : await useRedis();
 t.teardown(() => shared?.stop());
@@ -35,10 +36,10 @@ async function startForked(
   const { streams, url, prefix, clockSkewMs = 0 } = options;
   const child = await forkRegistryNode({ registry: { url, prefix, ...times }, streams, clockSkewMs });
   t.teardown(() => child.kill('SIGKILL'));
-  await until('the forked node has registered', async () => {
+  await until(async () => {
     const listed = await witness.list(streams[0]?.boardId ?? '');
     return streams.every(({ streamId }) => listed.some((held) => held.streamId === streamId));
-  });
+  }, 'the forked node has registered');
   return child;
 }
 
@@ -50,12 +51,12 @@ redisTest('a user on two nodes joins once and leaves once', async (t, { url, new
   const [onA, onB] = [streamOf(board, user), streamOf(board, user)];
   a.add(onA);
   b.add(onB);
-  await until('both are listed', async () => (await a.list(board)).length === 2);
+  await until(async () => (await a.list(board)).length === 2, 'both are listed');
   t.equal(new Set((await b.list(board)).map(({ node }) => node)).size, 2, 'by two nodes');
   a.remove(onA.streamId);
-  await until('one is gone', async () => (await b.list(board)).length === 1);
+  await until(async () => (await b.list(board)).length === 1, 'one is gone');
   b.remove(onB.streamId);
-  await until('the leave is heard', () => heard.leaves(board) === 1);
+  await until(() => heard.leaves(board) === 1, 'the leave is heard');
   await heard.marker();
   t.strictSame(heard.actions(board), ['join', 'leave']);
 });
@@ -70,12 +71,12 @@ redisTest(
     const startedAt = performance.now();
     for (const stream of streams) registry.add(stream);
     t.ok(performance.now() - startedAt < 100, 'add() does not wait');
-    await until('all are listed', async () => (await registry.list(board)).length === 2000);
+    await until(async () => (await registry.list(board)).length === 2000, 'all are listed');
     t.comment(`registered in ${Math.round(performance.now() - startedAt)} ms`);
     const [node = '', revision] = Object.entries(await client.hgetall(`${prefix}:revisions`))[0] ?? [];
     t.ok(Number(revision) <= 5, `${revision} batches`);
     for (const stream of streams) registry.remove(stream.streamId);
-    await until('none is listed', async () => (await registry.list(board)).length === 0);
+    await until(async () => (await registry.list(board)).length === 0, 'none is listed');
     t.equal(await client.exists(`${prefix}:b:${board}`, `${prefix}:bu:${board}`, `${prefix}:n:${node}`), 0);
   },
 );
@@ -87,10 +88,10 @@ redisTest('a node that stops hands its streams over at once', async (t, { url, c
   const heard = record(stays);
   const board = randomUUID();
   for (const stream of manyStreams(250, board)) goes.add(stream);
-  await until('all have joined', () => heard.joins(board) === 250);
+  await until(() => heard.joins(board) === 250, 'all have joined');
   await goes.stop();
   t.strictSame(await stays.list(board), []);
-  await until('all have left', () => heard.leaves(board) === 250);
+  await until(() => heard.leaves(board) === 250, 'all have left');
   t.equal(goes.state, 'down');
   await t.rejects(goes.list(board), RegistryUnavailable);
   t.equal(await client.zcard(`${prefix}:nodes`), 1, 'its lease is gone');
@@ -107,10 +108,10 @@ redisTest(
     const staying = streams.slice(0, 50).map(({ userId }) => streamOf(board, userId));
     for (const stream of staying) witness.add(stream);
     const child = await startForked(t, witness, { url, prefix, streams });
-    await until('all have joined', () => heard.joins(board) === 250);
+    await until(() => heard.joins(board) === 250, 'all have joined');
     const killedAt = performance.now();
     child.kill('SIGKILL');
-    await until('its streams are gone', async () => (await witness.list(board)).length === 50);
+    await until(async () => (await witness.list(board)).length === 50, 'its streams are gone');
     const goneMs = performance.now() - killedAt;
     t.comment(`gone after ${Math.round(goneMs)} ms`);
     t.ok(goneMs < times.leaseMs + times.reapMs + 500);
@@ -134,9 +135,9 @@ redisTest('E7: four reapers take each of 2,000 streams once', async (t, { url, c
   const board = randomUUID();
   const streams = manyStreams(2000, board);
   await plantDeadNode({ client, prefix, streams, expiresInMs: 0 });
-  await until('the reaping has begun', () => heard.leaves(board) > 0);
+  await until(() => heard.leaves(board) > 0, 'the reaping has begun');
   const startedAt = performance.now();
-  await until('all have left', () => heard.leaves(board) >= 2000);
+  await until(() => heard.leaves(board) >= 2000, 'all have left');
   t.comment(`reaped in ${Math.round(performance.now() - startedAt)} ms`);
   await heard.marker();
   t.equal(heard.leaves(board), 2000);
@@ -164,10 +165,10 @@ redisTest(
     const child = await startForked(t, witness, { url, prefix, streams });
     const before = (await witness.list(board))[0]?.node;
     child.kill('SIGSTOP');
-    await until('all have left', () => heard.leaves(board) === 300);
+    await until(() => heard.leaves(board) === 300, 'all have left');
     t.strictSame(await witness.list(board), []);
     child.kill('SIGCONT');
-    await until('all are back', () => heard.joins(board) >= 600);
+    await until(() => heard.joins(board) >= 600, 'all are back');
     await heard.marker();
     t.equal(heard.joins(board), 600, 'one join each');
     t.equal(heard.leaves(board), 300, 'one leave each');
@@ -185,7 +186,7 @@ redisTest('E7: the clock of a node does not matter', async (t, { url, client, ne
   witness.add(streamOf(board));
   await startForked(t, witness, { url, prefix, streams: manyStreams(2, board), clockSkewMs: 3_600_000 });
   await plantDeadNode({ client, prefix, streams: [streamOf(deadBoard)], expiresInMs: times.leaseMs });
-  await until('the dead one is reaped', () => heard.leaves(deadBoard) === 1);
+  await until(() => heard.leaves(deadBoard) === 1, 'the dead one is reaped');
   await heard.marker();
   t.equal(heard.leaves(board), 0, 'and no other');
   t.equal((await witness.list(board)).length, 3);
@@ -200,7 +201,7 @@ redisTest(
     const board = randomUUID();
     const [lost, kept, ghost] = [streamOf(board), streamOf(board), streamOf(board)];
     for (const stream of [lost, kept]) registry.add(stream);
-    await until('both are listed', async () => (await registry.list(board)).length === 2);
+    await until(async () => (await registry.list(board)).length === 2, 'both are listed');
     const node = (await registry.list(board))[0]?.node ?? '';
     // As if an add and a removal had been the last writes before a failover: the numbers agree, the streams don't.
     await client
@@ -213,13 +214,13 @@ redisTest(
       .hset(`${prefix}:bu:${board}`, ghost.userId, 1)
       .hincrby(`${prefix}:revisions`, node, -1)
       .exec();
-    await until('the ghost has left', () => heard.leaves(board, ghost.userId) === 1);
+    await until(() => heard.leaves(board, ghost.userId) === 1, 'the ghost has left');
     await heard.marker();
     const listed = (await registry.list(board)).map(({ streamId }) => streamId).sort();
     t.strictSame(listed, [lost.streamId, kept.streamId].sort());
     t.equal(heard.leaves(board), 1);
     await client.hdel(`${prefix}:n:${node}`, kept.streamId);
-    await until('the number is right', async () => (await client.hlen(`${prefix}:n:${node}`)) === 2);
+    await until(async () => (await client.hlen(`${prefix}:n:${node}`)) === 2, 'the number is right');
     await heard.marker();
     t.equal(heard.joins(board, kept.userId), 1, 'who was still counted does not join again');
   },
@@ -235,7 +236,7 @@ redisTest('E7: a stream that its node registers again under a new lease does not
   // Two streams of an old lease, of which one was registered again before the reaper came.
   await plantDeadNode({ client, prefix, streams: [moved, left], expiresInMs: times.leaseMs });
   registry.add(moved);
-  await until('the other has left', () => heard.leaves(board, left.userId) === 1);
+  await until(() => heard.leaves(board, left.userId) === 1, 'the other has left');
   await heard.marker();
   t.strictSame(heard.actions(board, moved.userId), []);
   t.strictSame(await registry.list(board), [{ ...moved, node }]);
@@ -265,7 +266,7 @@ redisTest('listeners that missed changes are told so', async (t, { url, client, 
   t.equal(heard.resyncs(), 0);
   // As if so much had happened during one read that what it would have read next is gone.
   await client.xtrim(`${prefix}:ev`, 'MAXLEN', 0);
-  await until('a resync is heard', () => heard.resyncs() === 1);
+  await until(() => heard.resyncs() === 1, 'a resync is heard');
   await heard.marker();
   t.equal(heard.resyncs(), 1);
 });

@@ -1,11 +1,11 @@
 // What breaks between the log and the streams, and how it heals: the listener's connection, and the database itself.
 
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { Listener } from '../../src/events/listener.ts';
 import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
-import { startNode, useDatabase } from '../helpers/node.ts';
+import { startNode, type TestNode, useDatabase } from '../helpers/node.ts';
 import { until } from '../helpers/until.ts';
 
 const database = await useDatabase(t);
@@ -22,6 +22,26 @@ async function terminate(name: 'listener' | 'notifier'): Promise<void> {
     [`teamboard ${name}`],
   );
   if (ended.length === 0) throw new Error(`no backend of a ${name}`);
+}
+
+/** A stream on a node whose listener and notifier go through a proxy that can break. */
+async function openStreamBehindProxy(t: Test) {
+  const proxy = await startFaultyProxy(t, database.url);
+  const node = await startNode(t, database.url, { databaseDirectUrl: proxy.url });
+  const ada = await Client.signUp(node);
+  const boardId = await ada.createBoard();
+  const stream = await openStream(t, node.url, boardId, ada);
+  await stream.next('ready');
+  return { proxy, node, boardId, stream };
+}
+
+/** Waits until the probe has noticed that the listener's connection is of no use, and another one is there. */
+async function listenerIsBack(node: TestNode): Promise<void> {
+  await until(
+    () => node.logged.find(({ msg, connection }) => msg === 'connection lost' && connection === 'listener'),
+    'the probe to notice',
+  );
+  await until(() => node.app.listener.isUp, 'the listener');
 }
 
 t.test('the listener registers in batches, hears what it registered, and nothing else', async (t) => {
@@ -77,38 +97,20 @@ t.test('streams outlive the loss of the LISTEN backend and miss nothing (E1, E4)
 });
 
 t.test('a registration that is lost behind our back is noticed (E4)', async (t) => {
-  const proxy = await startFaultyProxy(t, database.url);
-  const node = await startNode(t, database.url, { databaseDirectUrl: proxy.url });
-  const ada = await Client.signUp(node);
-  const boardId = await ada.createBoard();
-  const stream = await openStream(t, node.url, boardId, ada);
-  await stream.next('ready');
+  const { proxy, node, boardId, stream } = await openStreamBehindProxy(t);
   // As behind a pooler in transaction mode, where the session is another one and nothing says so.
   proxy.inject('unlisten *', 'UNLISTEN');
-  await until(
-    () => node.logged.find(({ msg, connection }) => msg === 'connection lost' && connection === 'listener'),
-    'the probe to notice',
-  );
-  await until(() => node.app.listener.isUp, 'the listener');
+  await listenerIsBack(node);
   await insert(boardId, 'heard');
   await stream.next('changed');
   t.strictSame(stream.seqs, [3]);
 });
 
 t.test('a half-open LISTEN connection is noticed, and what was missed is read (E1, E4)', async (t) => {
-  const proxy = await startFaultyProxy(t, database.url);
-  const node = await startNode(t, database.url, { databaseDirectUrl: proxy.url });
-  const ada = await Client.signUp(node);
-  const boardId = await ada.createBoard();
-  const stream = await openStream(t, node.url, boardId, ada);
-  await stream.next('ready');
+  const { proxy, node, boardId, stream } = await openStreamBehindProxy(t);
   proxy.swallow();
   await insert(boardId, 'unheard');
-  await until(
-    () => node.logged.some(({ msg, connection }) => msg === 'connection lost' && connection === 'listener'),
-    'the probe to notice',
-  );
-  await until(() => node.app.listener.isUp, 'the listener');
+  await listenerIsBack(node);
   await insert(boardId, 'heard');
   await stream.next('changed', ({ data }) => data.seq === 4);
   t.strictSame(stream.seqs, [3, 4]);
