@@ -48,7 +48,8 @@ outageTest('E8: nothing waits for a Redis that hangs, and nobody leaves for it',
   const late = streamOf(randomUUID());
   let startedAt = performance.now();
   nodes[0].add(late);
-  t.ok(performance.now() - startedAt < 20, 'add() returns at once');
+  // Whoever waited for this Redis would wait for its time limit, 500 ms.
+  t.ok(performance.now() - startedAt < 250, 'add() returns at once');
   startedAt = performance.now();
   await t.rejects(nodes[0].list(boards[0]), RegistryUnavailable);
   t.ok(performance.now() - startedAt < 1000, 'list() rejects within a second');
