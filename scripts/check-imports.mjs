@@ -63,15 +63,6 @@ const owners = [
   },
 ];
 
-/** Known violations, each with its reason. One that is no longer needed is a violation itself. */
-const exceptions = [
-  // The one function through which the stores write: it begins their statements, and so belongs to their SQL.
-  { file: 'boards/write-board.ts', specifier: 'pg' },
-  { file: 'boards/write-board.ts', specifier: '.query()' },
-  // An empty `select`, to tell whether the database answers.
-  { file: 'ops/health-routes.ts', specifier: '.query()' },
-];
-
 const folders = process.argv.length > 2 ? process.argv.slice(2) : ['src'];
 const lines = folders.flatMap(check);
 for (const line of lines) console.log(line);
@@ -86,17 +77,7 @@ function check(folder) {
   if (files.length === 0) return [`${folder} holds no file to check`];
   const imports = files.flatMap((file) => readImports(folder, file));
   const violations = [...imports.flatMap(misdirected), ...imports.flatMap(misused), ...cyclic(imports)];
-  const excused = exceptions.filter(({ file }) => files.includes(file));
-  const isOf = (/** @type {Import} */ use) => (/** @type {{ file: string, specifier: string }} */ exception) =>
-    use.file === exception.file && use.specifier === exception.specifier;
-  return [
-    ...violations
-      .filter(({ use }) => !excused.some(isOf(use)))
-      .map(({ use, rule }) => `${join(folder, use.file)}:${use.line} imports ${use.specifier}: ${rule}`),
-    ...excused
-      .filter((exception) => !violations.some(({ use }) => isOf(use)(exception)))
-      .map(({ file, specifier }) => `${join(folder, file)} needs no exception for ${specifier} any more`),
-  ];
+  return violations.map(({ use, rule }) => `${join(folder, use.file)}:${use.line} imports ${use.specifier}: ${rule}`);
 }
 
 /** @param {Import} use */

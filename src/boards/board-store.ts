@@ -3,7 +3,7 @@
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
 import type { Board, BoardPatch, NewBoard, Role } from './board.ts';
-import type { WriteBoard, Written } from './write-board.ts';
+import type { WriteBoard, Written } from './write-store.ts';
 import type { Writer } from './writer.ts';
 
 export interface BoardStore {

@@ -8,7 +8,7 @@ import { removeExpiredKeys } from './idempotency-store.ts';
 import { createItemStore, type ItemStore } from './item-store.ts';
 import { KeySweeper } from './key-sweeper.ts';
 import { createSnapshotStore, type SnapshotStore } from './snapshot-store.ts';
-import { createWriteBoard } from './write-board.ts';
+import { createWriteBoard } from './write-store.ts';
 
 const SWEEP_INTERVAL_MS = 5 * 60_000;
 

@@ -4,7 +4,7 @@ import { generateKeyBetween } from 'fractional-indexing';
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
 import { type Item, type ItemPatch, MAX_RANK_LENGTH, type NewItem } from './board.ts';
-import type { WriteBoard, Written } from './write-board.ts';
+import type { WriteBoard, Written } from './write-store.ts';
 import type { Writer } from './writer.ts';
 
 export interface ItemStore {

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import type { Written } from './write-board.ts';
+import type { Written } from './write-store.ts';
 
 export interface Writer {
   userId: string;

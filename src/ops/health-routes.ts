@@ -1,9 +1,9 @@
 // GET /livez and GET /readyz.
 
 import { type IntervalHistogram, monitorEventLoopDelay } from 'node:perf_hooks';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { answersWithin } from '../postgres/answers.ts';
 
 /** Above this median delay over the last seconds the event loop is choked, and more traffic would make it worse. */
 const CHOKED_MS = 1000;
@@ -68,19 +68,13 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const draining = app.openStreams.isDraining;
       const choked = medianDelayMs > CHOKED_MS;
       const ready = !draining && !choked;
-      const postgres = await Promise.race([
-        app.pool.query('select').then(
-          () => 'up' as const,
-          () => 'down' as const,
-        ),
-        // A check that waits for a database that hangs would time out, and take every node away.
-        delay(POSTGRES_ANSWER_MS, 'down' as const, { ref: false }),
-      ]);
+      // A check that waits for a database that hangs would time out, and take every node away.
+      const answers = await answersWithin(app.pool, POSTGRES_ANSWER_MS);
       return reply.code(ready ? 200 : 503).send({
         ready,
         draining,
         choked,
-        postgres,
+        postgres: answers ? 'up' : 'down',
         listener: app.listener.isUp ? 'up' : 'down',
         registry: app.registry.state,
         streams: app.openStreams.size,

@@ -158,11 +158,6 @@ const cases: Array<{ name: string; tree: Record<string, Record<string, string>>;
       `d/d.ts:1 imports ../a/a.ts: ${circle}: d → a → b → d`,
     ],
   },
-  {
-    name: 'an exception that nobody needs',
-    tree: { ops: { 'health-routes.ts': 'app.isUp();' } },
-    says: ['ops/health-routes.ts needs no exception for .query() any more'],
-  },
   { name: 'no files', tree: { boards: {} }, says: ['holds no file to check'] },
 ];
 
