@@ -1,7 +1,7 @@
 // Another host, whose cable can be pulled: a network namespace behind a veth pair. Linux, root and iproute2 only.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import type { Test } from 'tap';
+import type { Teardown } from './teardown.ts';
 
 /** Why tests that need another host are skipped, if they are. */
 export const noOtherHost = ((): string | false => {
@@ -24,7 +24,7 @@ export interface OtherHost {
   cut(): void;
 }
 
-export function useOtherHost(t: Test): OtherHost {
+export function useOtherHost(t: Teardown): OtherHost {
   const name = `tb${process.pid}`;
   const inside = `${name}i`;
   // 198.18.0.0/15 is for tests between networks (RFC 2544), and so is nobody's address.

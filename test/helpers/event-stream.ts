@@ -2,7 +2,7 @@
 
 import http from 'node:http';
 import { createParser } from 'eventsource-parser';
-import type { Test } from 'tap';
+import type { Teardown } from './teardown.ts';
 import { until } from './until.ts';
 
 export interface ReceivedFrame {
@@ -42,7 +42,12 @@ export interface OpenOptions {
 }
 
 /** Opens `GET /boards/:id/events`; resolves at the head of the response. Is closed with the test. */
-export async function openStream(t: Test, base: string, boardId: string, options: OpenOptions): Promise<EventStream> {
+export async function openStream(
+  t: Teardown,
+  base: string,
+  boardId: string,
+  options: OpenOptions,
+): Promise<EventStream> {
   const request = http.get(`${base}/boards/${boardId}/events${options.query ?? ''}`, {
     agent: false,
     headers: { accept: 'text/event-stream', cookie: options.cookie, ...options.headers },

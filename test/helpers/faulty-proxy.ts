@@ -1,7 +1,7 @@
 // A proxy in front of PostgreSQL that breaks connections in the ways in which networks and poolers do.
 
 import net from 'node:net';
-import type { Test } from 'tap';
+import type { Teardown } from './teardown.ts';
 
 export interface FaultyProxy {
   /** The upstream's address with the proxy's host and port in place of its own. */
@@ -21,7 +21,7 @@ export interface FaultyProxy {
 }
 
 /** Listens on a free port of 127.0.0.1, in front of a PostgreSQL on a Unix socket, and ends with the test. */
-export async function startFaultyProxy(t: Test, databaseUrl: string): Promise<FaultyProxy> {
+export async function startFaultyProxy(t: Teardown, databaseUrl: string): Promise<FaultyProxy> {
   const upstream = new URL(databaseUrl.replace('@/', '@localhost/'));
   const folder = upstream.searchParams.get('host') ?? '';
   const path = `${folder}/.s.PGSQL.${upstream.searchParams.get('port') ?? 5432}`;

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Test } from 'tap';
+import type { Teardown } from './teardown.ts';
 import { until } from './until.ts';
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
@@ -20,14 +20,14 @@ export interface NodeProcess {
 }
 
 /** Runs the command line to its end. */
-export async function runCli(t: Test, args: string[], environment: Record<string, string>) {
+export async function runCli(t: Teardown, args: string[], environment: Record<string, string>) {
   const child = start(t, args, environment);
   const { code } = await child.exit();
   return { code, output: child.output };
 }
 
 /** Starts a node on a free port; resolves when it listens. It is killed with the test, if it is still there. */
-export async function spawnNode(t: Test, environment: Record<string, string>): Promise<NodeProcess> {
+export async function spawnNode(t: Teardown, environment: Record<string, string>): Promise<NodeProcess> {
   const node = start(t, ['serve'], { PORT: '0', ...environment });
   const url = await until(
     () => {
@@ -48,7 +48,7 @@ export async function spawnNode(t: Test, environment: Record<string, string>): P
   };
 }
 
-function start(t: Test, args: string[], environment: Record<string, string>) {
+function start(t: Teardown, args: string[], environment: Record<string, string>) {
   if (!existsSync(cli)) throw new Error('build first: npm run build');
   const { PATH = '', HOME = '', TMPDIR } = process.env;
   const variables = { PATH, HOME, ...(TMPDIR && { TMPDIR }), ...environment };
