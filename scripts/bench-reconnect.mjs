@@ -1,15 +1,11 @@
-// A storm: all streams of a board are cut and come back at once, each with a cursor some events back. And what clients
-// cost that stop reading.
+// A storm: all streams of a board are cut and come back at once, each with a cursor some events back.
 
-import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import pg from 'pg';
 import { describeMs, signUp, startBenchNode } from './bench-node.mjs';
 
 const STREAMS = 2000;
 const EVENTS_BACK = 100;
-const STALLED = 200;
-const STALLED_MIB = 10;
 
 const node = await startBenchNode();
 const { cookie, post } = await signUp(node.url);
@@ -84,33 +80,5 @@ console.log(
 for (const stream of streams) stream.destroy();
 keeper.destroy();
 
-const rssBefore = await node.rssMiB();
-/** @type {http.ClientRequest[]} */
-const stalled = [];
-for (let count = 0; count < STALLED; count += 1) {
-  stalled.push(
-    await new Promise((resolve) =>
-      open(undefined, (request, response) => {
-        response.once('readable', () => resolve(request));
-      }),
-    ),
-  );
-}
-const rssOpen = await node.rssMiB();
-let rssMost = rssOpen;
-for (let written = 0; written < STALLED_MIB * 1024 * 1024; written += 1_000_000) {
-  await insert(100, 10_000);
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  rssMost = Math.max(rssMost, await node.rssMiB());
-}
-console.log(
-  `${STALLED} stalled clients, ${STALLED_MIB} MiB for each: memory rose from ${rssOpen.toFixed(0)} to at most ` +
-    `${rssMost.toFixed(0)} MiB (${(((rssMost - rssOpen) * 1024) / STALLED).toFixed(0)} KiB each; before them ${rssBefore.toFixed(0)} MiB)`,
-);
-const { sockets } = Object.fromEntries(
-  (await readFile('/proc/net/sockstat', 'utf8')).split('\n').map((line) => line.split(': ')),
-);
-console.log(`  (kernel: ${sockets})`);
-for (const stream of stalled) stream.destroy();
 await sql.end();
 await node.stop();

@@ -88,6 +88,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   await app.register(streamRoutes, {
     heartbeatSeconds: config.heartbeatSeconds,
     limits: { perUser: config.streamsPerUser, perBoard: config.streamsPerBoard, perNode: config.streamsPerNode },
+    waitingBytesPerNode: config.waitingBytesPerNode,
     maySee: async (userId, boardId) => (await app.boards.roleOf(userId, boardId)) !== undefined,
     readSnapshot: (userId, boardId) => app.snapshots.read(userId, boardId),
   });

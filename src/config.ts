@@ -26,6 +26,7 @@ const environmentSchema = Type.Object({
   STREAMS_PER_NODE: whole(1, 1_000_000, 15_000),
   RING_BYTES_PER_BOARD: whole(0, 2 ** 30, 256 * 1024),
   RING_BYTES_PER_NODE: whole(0, 2 ** 40, 64 * 1024 * 1024),
+  WAITING_BYTES_PER_NODE: whole(1024 * 1024, 2 ** 40, 64 * 1024 * 1024),
   RETENTION_EVENTS: whole(1, Number.MAX_SAFE_INTEGER, 10_000),
   RETENTION_DAYS: whole(0, 36_500, 30),
 });
@@ -50,6 +51,8 @@ export interface Config {
   /** Bytes of the newest frames that are kept in memory. */
   ringBytesPerBoard: number;
   ringBytesPerNode: number;
+  /** Bytes that all streams together may have waiting for their clients. */
+  waitingBytesPerNode: number;
   /** An event is trimmed when it is past both. */
   retentionEvents: number;
   retentionDays: number;
@@ -97,6 +100,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     streamsPerNode: settings.STREAMS_PER_NODE,
     ringBytesPerBoard: settings.RING_BYTES_PER_BOARD,
     ringBytesPerNode: settings.RING_BYTES_PER_NODE,
+    waitingBytesPerNode: settings.WAITING_BYTES_PER_NODE,
     retentionEvents: settings.RETENTION_EVENTS,
     retentionDays: settings.RETENTION_DAYS,
   });

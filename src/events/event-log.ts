@@ -13,11 +13,13 @@ export interface LogExtent {
 export interface ReadRequest {
   boardId: string;
   after: number;
+  /** Events at most. */
+  limit: number;
 }
 
 export interface EventLog {
-  /** @returns one list per request, in the order of the requests, each rising by seq; at most `limit` events each */
-  readAfter(requests: ReadRequest[], limit: number): Promise<BoardEvent[][]>;
+  /** @returns one list per request, in the order of the requests, each rising by seq */
+  readAfter(requests: ReadRequest[]): Promise<BoardEvent[][]>;
   /** @returns the extent of each board that has a log */
   extents(boardIds: string[]): Promise<Map<string, LogExtent>>;
 }
@@ -25,14 +27,14 @@ export interface EventLog {
 // One statement for any number of places: load makes the batches larger, not the queue longer.
 const readAfterSql = `
   select wanted.place::int as place, event.*
-  from unnest($1::uuid[], $2::bigint[]) with ordinality as wanted (board_id, after, place)
+  from unnest($1::uuid[], $2::bigint[], $3::int[]) with ordinality as wanted (board_id, after, most, place)
   cross join lateral (
     select board_id as "boardId", seq::float8 as seq, resource, action, resource_id as "resourceId", object, changes,
       actor_id as "actorId", actor_name as "actorName", mutation_id as "mutationId", rfc3339(at) as at
     from board_events
     where board_id = wanted.board_id and seq > wanted.after
     order by seq
-    limit $3
+    limit wanted.most
   ) event
   order by wanted.place, event.seq`;
 
@@ -42,11 +44,15 @@ const extentsSql = `
 
 export function createEventLog(pool: Pool): EventLog {
   return {
-    async readAfter(requests, limit) {
+    async readAfter(requests) {
       const { rows } = await pool.query<EventRow & { place: number }>({
         name: 'event-log-read-after',
         text: readAfterSql,
-        values: [requests.map(({ boardId }) => boardId), requests.map(({ after }) => after), limit],
+        values: [
+          requests.map(({ boardId }) => boardId),
+          requests.map(({ after }) => after),
+          requests.map(({ limit }) => limit),
+        ],
       });
       const pages: BoardEvent[][] = requests.map(() => []);
       for (const row of rows) pages[row.place - 1]?.push(toBoardEvent(row));

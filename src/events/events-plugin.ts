@@ -24,7 +24,7 @@ export default fastifyPlugin(
   async (app: FastifyInstance, { connectionString, retentionEvents, retentionDays }: EventsOptions) => {
     const listener = new Listener({ connectionString, log: app.log });
     const notifier = new Notifier({ connectionString, log: app.log });
-    app.decorate('eventLog', createEventLog(app.pool));
+    app.decorate('eventLog', createEventLog(app.logPool));
     app.decorate('listener', listener);
     app.decorate('notifier', notifier);
     const trimmer = new Trimmer({ pool: app.pool, log: app.log, retentionEvents, retentionDays });

@@ -3,7 +3,7 @@
 import type { Socket } from 'node:net';
 import type { Logger } from '../logger.ts';
 import type { Stream } from '../streams/stream.ts';
-import { connectionKey, readSilentConnections } from './tcp-table.ts';
+import { connectionKey, readBusyConnections } from '../streams/tcp-table.ts';
 
 /**
  * Below the interval of heartbeats, so that an idle connection is probed before the next heartbeat: once data waits
@@ -50,15 +50,15 @@ export class DeadPeers {
   }
 
   async #look(): Promise<void> {
-    const silent = await readSilentConnections();
-    if (!silent) {
+    const busy = await readBusyConnections();
+    if (!busy) {
       this.stop();
       this.#log.info({}, 'this system does not tell of unanswered packets; busy streams end at their maximum age');
       return;
     }
     const now = performance.now();
     const suspects = new Map<string, { since: number; unanswered: number }>();
-    for (const { key, unanswered } of silent) {
+    for (const { key, unanswered } of busy) {
       if (unanswered < SUSPECT_AT) continue;
       const before = this.#suspects.get(key);
       const wentOn = before !== undefined && unanswered >= before.unanswered;
@@ -71,9 +71,8 @@ export class DeadPeers {
 
   #abandon(dead: Set<string>): void {
     for (const stream of [...this.#streams]) {
-      const { localPort, remoteAddress, remotePort } = stream.socket ?? {};
-      if (localPort === undefined || remoteAddress === undefined || remotePort === undefined) continue;
-      if (dead.has(connectionKey(localPort, remoteAddress, remotePort))) stream.abandon();
+      const key = connectionKey(stream.socket ?? {});
+      if (key && dead.has(key)) stream.abandon();
     }
   }
 }

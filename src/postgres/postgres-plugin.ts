@@ -8,19 +8,20 @@ import type { Pool } from 'pg';
 declare module 'fastify' {
   interface FastifyInstance {
     pool: Pool;
+    /** For reading the log, and nothing that can wait for a lock. */
+    logPool: Pool;
   }
 }
 
 /**
- * Decorates `app.pool`. Every wait has an end, so that a database that hangs makes requests fail and not pile up:
- * for a connection 2 s, for a lock 2 s, for a statement 5 s, for an answer (a half-open connection gives none) 6 s.
+ * Decorates `app.pool` and `app.logPool`. Every wait has an end, so that a database that hangs makes requests fail and
+ * not pile up: for a connection 2 s, for a lock 2 s, for a statement 5 s, for an answer (a half-open connection gives
+ * none) 6 s.
  */
 export default fastifyPlugin(
   async (app: FastifyInstance, { connectionString }: { connectionString: string }) => {
-    await app.register(fastifyPostgres, {
+    const options = {
       connectionString,
-      application_name: 'teamboard',
-      max: 10,
       connectionTimeoutMillis: 2000,
       idleTimeoutMillis: 300_000,
       // Below the ten minutes after which a proxy in front of a managed database cuts a connection.
@@ -31,12 +32,21 @@ export default fastifyPlugin(
       statement_timeout: 5000,
       lock_timeout: 2000,
       idle_in_transaction_session_timeout: 10_000,
-    });
-    // Without a listener, the loss of an idle connection (a restart of PostgreSQL is enough) ends the process.
-    app.pg.pool.on('error', (error) => {
-      app.log.warn({ reason: error.message }, 'lost an idle connection to PostgreSQL; the next query opens another');
-    });
-    app.decorate('pool', app.pg.pool);
+    };
+    await app.register(fastifyPostgres, { ...options, application_name: 'teamboard', max: 10 });
+    // Ten writers that wait for a locked board hold all of the first pool, and must not stop what the streams of other
+    // boards get (E5).
+    await app.register(fastifyPostgres, { ...options, application_name: 'teamboard log', max: 2, name: 'log' });
+    const { pool } = app.pg;
+    const logPool = app.pg.log?.pool as Pool;
+    for (const each of [pool, logPool]) {
+      // Without a listener, the loss of an idle connection (a restart of PostgreSQL is enough) ends the process.
+      each.on('error', (error) => {
+        app.log.warn({ reason: error.message }, 'lost an idle connection to PostgreSQL; the next query opens another');
+      });
+    }
+    app.decorate('pool', pool);
+    app.decorate('logPool', logPool);
   },
   { name: 'postgres' },
 );

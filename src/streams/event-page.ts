@@ -33,7 +33,7 @@ export async function readEventPage(
   const extent = extents.get(boardId) ?? { head: 0, trimmedTo: 0 };
   const { position, reset } = after === undefined ? { position: extent.trimmedTo } : planOpening(after, epoch, extent);
   if (reset) return { events: [], cursor: formatCursor(epoch, position), hasMore: false, reset: { reason: reset } };
-  const [events = []] = await log.readAfter([{ boardId, after: position }], limit + 1);
+  const [events = []] = await log.readAfter([{ boardId, after: position, limit: limit + 1 }]);
   const page = events.slice(0, limit);
   if (page[0] && page[0].seq !== position + 1) {
     // Trimmed between the two reads.

@@ -1,6 +1,6 @@
 // The newest frames of each open board, kept in memory, so that a storm of reconnects does not reach the database.
 
-import type { EventFrame } from './frame-batch.ts';
+import { type EventFrame, FrameBatch } from './frame-batch.ts';
 
 export interface FrameRingsOptions {
   /** Bytes of frames that are kept of one board; the oldest go first. */
@@ -13,6 +13,8 @@ interface Ring {
   /** Rising by one. */
   frames: EventFrame[];
   bytes: number;
+  /** What was given last: all who come back to one place get the same bytes. */
+  given?: FrameBatch;
 }
 
 export class FrameRings {
@@ -34,14 +36,14 @@ export class FrameRings {
   add(boardId: string, frames: EventFrame[]): void {
     const before = this.#take(boardId);
     const follows = before && before.frames.at(-1)?.seq === (frames[0]?.seq ?? 0) - 1;
-    const ring: Ring = follows ? before : { frames: [], bytes: 0 };
+    const ring: Ring = follows ? { frames: before.frames, bytes: before.bytes } : { frames: [], bytes: 0 };
     for (const frame of frames) {
       ring.frames.push(frame);
-      ring.bytes += frame.bytes;
+      ring.bytes += frame.text.length;
     }
     let tooOld = 0;
     while (ring.bytes > this.#options.bytesPerBoard) {
-      ring.bytes -= ring.frames[tooOld]?.bytes ?? 0;
+      ring.bytes -= ring.frames[tooOld]?.text.length ?? 0;
       tooOld += 1;
     }
     ring.frames.splice(0, tooOld);
@@ -54,11 +56,12 @@ export class FrameRings {
   }
 
   /** @returns all kept frames after a place; undefined when they do not begin right after it, or there are none */
-  after(boardId: string, seq: number): EventFrame[] | undefined {
-    const frames = this.#rings.get(boardId)?.frames;
-    const first = frames?.[0]?.seq;
-    if (!frames || first === undefined || seq + 1 < first || seq + 1 >= first + frames.length) return undefined;
-    return frames.slice(seq + 1 - first);
+  after(boardId: string, seq: number): FrameBatch | undefined {
+    const ring = this.#rings.get(boardId);
+    const first = ring?.frames[0]?.seq;
+    if (!ring || first === undefined || seq + 1 < first || seq + 1 >= first + ring.frames.length) return undefined;
+    if (ring.given?.from !== seq) ring.given = new FrameBatch(ring.frames.slice(seq + 1 - first));
+    return ring.given;
   }
 
   drop(boardId: string): void {

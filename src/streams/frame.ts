@@ -61,11 +61,20 @@ export interface Chunk {
 }
 
 export function encodeChunk(text: string): Chunk {
-  const bytes = Buffer.byteLength(text);
-  const head = `${bytes.toString(16)}\r\n`;
-  const framed = Buffer.allocUnsafe(head.length + bytes + 2);
-  framed.write(head, 'latin1');
-  framed.write(text, head.length);
-  framed.write('\r\n', head.length + bytes, 'latin1');
+  return joinChunk([Buffer.from(text)]);
+}
+
+/** @param parts encoded frames */
+export function joinChunk(parts: Buffer[]): Chunk {
+  const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+  const head = chunkHead(bytes);
+  const framed = Buffer.concat([Buffer.from(head), ...parts, CHUNK_END], head.length + bytes + CHUNK_END.length);
   return { framed, text: framed.subarray(head.length, head.length + bytes) };
 }
+
+/** What precedes the bytes of a chunk. */
+export function chunkHead(bytes: number): string {
+  return `${bytes.toString(16)}\r\n`;
+}
+
+export const CHUNK_END = Buffer.from('\r\n');

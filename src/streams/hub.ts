@@ -113,14 +113,13 @@ export class Hub {
   }
 
   /**
-   * The events after a place, one page of them: from memory when the place is a recent one, else from the database,
-   * for which it waits as long as it is away.
+   * The events after a place, one page of them (which may begin before it): from memory when the place is a recent
+   * one, else from the database, for which it waits as long as it is away.
    *
    * @returns undefined when there are none
    */
   async readPage(boardId: string, after: number): Promise<FrameBatch | undefined> {
-    const recent = this.#rings.after(boardId, after);
-    return recent ? new FrameBatch(recent) : this.#reader.readPage(boardId, after);
+    return this.#rings.after(boardId, after) ?? this.#reader.readPage(boardId, after);
   }
 
   /** The extent of the board's log as the database has it now, whatever this node has read of it. */

@@ -1,14 +1,25 @@
 // Reads the log for a whole node, one read at a time: what is new on its boards, and the pages that streams wait for.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import { LRUCache } from 'lru-cache';
 import type { BoardEvent } from '../events/board-event.ts';
-import type { EventLog } from '../events/event-log.ts';
+import type { EventLog, ReadRequest } from '../events/event-log.ts';
 import type { Logger } from '../logger.ts';
 import type { FrameBatch } from './frame-batch.ts';
+import { PageQueue, type PageRequest } from './page-queue.ts';
 
-/** Places and events of one read: bounds its memory, and how long one busy board can hold up the others. */
-const PLACES_PER_READ = 128;
-const EVENTS_PER_PLACE = 100;
+/** Boards whose news one read brings, and events of it: bounds its memory, and how long it keeps others waiting. */
+const BOARDS_PER_READ = 128;
+const NEWS_PER_READ = 1000;
+/** How many pages are read at a time for streams that replay: the cap on deep replays, whatever their number. */
+const PAGES_PER_READ = 16;
+/**
+ * Pages begin at multiples of this, and not at the place of each stream: so streams that come back with a thousand
+ * different cursors read the same few pages. It is also the most that is read of one board at a time.
+ */
+const PAGE_EVENTS = 100;
+/** Bytes of full pages that are kept for those who take a page in several pieces, or come a little later. */
+const KEPT_PAGE_BYTES = 8 * 1024 * 1024;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 2000;
 
@@ -23,20 +34,17 @@ export interface LogReaderOptions {
   feed: (boardId: string, batch: FrameBatch) => Promise<void>;
 }
 
-interface PageRequest {
-  boardId: string;
-  after: number;
-  page: Promise<FrameBatch | undefined>;
-  resolve: (page: FrameBatch | undefined) => void;
-}
-
 /** What is asked for while a read is under way makes the next one larger, and not the queue longer. */
 export class LogReader {
   readonly #options: LogReaderOptions;
   /** Boards whose log may have grown. */
   readonly #dirty = new Set<string>();
-  /** Pages that replaying streams wait for, by place: all who wait at one place share one read. */
-  readonly #requested = new Map<string, PageRequest>();
+  readonly #pages = new PageQueue();
+  /** By place. A full page never changes, as long as the history is the same. */
+  readonly #kept = new LRUCache<string, FrameBatch>({
+    maxSize: KEPT_PAGE_BYTES,
+    sizeCalculation: ({ bytes }) => bytes,
+  });
   #generation = 0;
   #isReading = false;
   #isPaused = false;
@@ -57,30 +65,26 @@ export class LogReader {
   }
 
   /**
-   * The events after a place, 100 at most. Waits as long as the database is away.
+   * The page of the log that holds the event after a place: it may begin before that. Waits as long as the database is
+   * away.
    *
-   * @returns undefined when there is nothing after the place, or when the reader was stopped
+   * @returns undefined when the log holds nothing of that page, or when the reader was stopped
    */
   readPage(boardId: string, after: number): Promise<FrameBatch | undefined> {
     if (this.#isStopped) return Promise.resolve(undefined);
-    const place = `${boardId} ${after}`;
-    let request = this.#requested.get(place);
-    if (!request) {
-      let resolve: PageRequest['resolve'] = () => {};
-      const page = new Promise<FrameBatch | undefined>((settle) => {
-        resolve = settle;
-      });
-      request = { boardId, after, page, resolve };
-      this.#requested.set(place, request);
-    }
+    const start = after - (after % PAGE_EVENTS);
+    const kept = this.#kept.get(placeOf(boardId, start));
+    if (kept) return Promise.resolve(kept);
+    const { page } = this.#pages.request(boardId, start);
     void this.#read();
-    return request.page;
+    return page;
   }
 
   /** Reads nothing until {@link resume}; what a read under way brings is thrown away, and asked for again. */
   pause(): void {
     this.#isPaused = true;
     this.#generation += 1;
+    this.#kept.clear();
   }
 
   resume(): void {
@@ -90,8 +94,11 @@ export class LogReader {
 
   stop(): void {
     this.#isStopped = true;
-    for (const { resolve } of this.#requested.values()) resolve(undefined);
-    this.#requested.clear();
+    this.#dismiss();
+  }
+
+  #dismiss(): void {
+    for (const { resolve } of this.#pages.take(this.#pages.size)) resolve(undefined);
   }
 
   async #read(): Promise<void> {
@@ -100,7 +107,7 @@ export class LogReader {
     // What becomes dirty in this turn of the event loop goes with the first read.
     await Promise.resolve();
     let failures = 0;
-    while (!this.#isStopped && !this.#isPaused && this.#dirty.size + this.#requested.size > 0) {
+    while (!this.#isStopped && !this.#isPaused && this.#dirty.size + this.#pages.size > 0) {
       try {
         await this.#readOnce();
         if (failures > 0) this.#options.logger.info({ failures }, 'the log can be read again');
@@ -115,40 +122,62 @@ export class LogReader {
       }
     }
     this.#isReading = false;
+    // What a read that failed meanwhile has put back.
+    if (this.#isStopped) this.#dismiss();
   }
 
   async #readOnce(): Promise<void> {
-    const { encode, feed } = this.#options;
     const generation = this.#generation;
-    const boards = this.#takeDirty();
-    const pages = [...this.#requested].slice(0, PLACES_PER_READ);
-    const places = [...boards, ...pages.map(([, request]) => request)];
-    const results = await this.#options.log.readAfter(places, EVENTS_PER_PLACE).catch((error) => {
-      for (const { boardId } of boards) this.#dirty.add(boardId);
-      throw error;
-    });
-    if (generation !== this.#generation) {
-      for (const { boardId } of boards) this.#dirty.add(boardId);
-      return;
+    const news = this.#takeDirty();
+    const pages = this.#pages.take(PAGES_PER_READ);
+    const places = [...news, ...pages.map(({ boardId, after }) => ({ boardId, after, limit: PAGE_EVENTS }))];
+    let events: BoardEvent[][] | undefined;
+    try {
+      events = await this.#options.log.readAfter(places);
+    } finally {
+      // Not what was asked for: the read failed, or it is of a history that is over.
+      if (!events || generation !== this.#generation) {
+        for (const { boardId } of news) this.#dirty.add(boardId);
+        this.#pages.putBack(pages);
+        events = undefined;
+      }
     }
-    for (const [index, [place, { resolve }]] of pages.entries()) {
-      const events = results[boards.length + index] ?? [];
-      this.#requested.delete(place);
-      resolve(events.length > 0 ? encode(events) : undefined);
-    }
-    for (const [index, { boardId }] of boards.entries()) {
-      const events = results[index] ?? [];
-      if (events.length === EVENTS_PER_PLACE) this.#dirty.add(boardId);
-      if (events.length > 0) await feed(boardId, encode(events));
+    if (!events) return;
+    this.#hand(pages, events.slice(news.length));
+    await this.#feed(news, events);
+  }
+
+  #hand(pages: PageRequest[], events: BoardEvent[][]): void {
+    for (const [index, { boardId, after, resolve }] of pages.entries()) {
+      const found = events[index] ?? [];
+      const page = found.length > 0 ? this.#options.encode(found) : undefined;
+      resolve(page);
+      const isFull = page?.from === after && page.to === after + PAGE_EVENTS;
+      if (isFull) this.#kept.set(placeOf(boardId, after), page);
     }
   }
 
-  #takeDirty(): Array<{ boardId: string; after: number }> {
-    const taken = [...this.#dirty].slice(0, PLACES_PER_READ);
+  async #feed(news: ReadRequest[], events: BoardEvent[][]): Promise<void> {
+    const { encode, feed } = this.#options;
+    for (const [index, { boardId, limit }] of news.entries()) {
+      const batch = events[index] ?? [];
+      if (batch.length === limit) this.#dirty.add(boardId);
+      if (batch.length > 0) await feed(boardId, encode(batch));
+    }
+  }
+
+  /** Each board gets the same share of the read, so that the one with the most news does not hold up the others. */
+  #takeDirty(): ReadRequest[] {
+    const taken = [...this.#dirty].slice(0, BOARDS_PER_READ);
+    const limit = Math.min(PAGE_EVENTS, Math.ceil(NEWS_PER_READ / taken.length));
     return taken.flatMap((boardId) => {
       this.#dirty.delete(boardId);
       const after = this.#options.headOf(boardId);
-      return after === undefined ? [] : [{ boardId, after }];
+      return after === undefined ? [] : [{ boardId, after, limit }];
     });
   }
+}
+
+function placeOf(boardId: string, after: number): string {
+  return `${boardId} ${after}`;
 }

@@ -1,9 +1,14 @@
 // The edge to one socket: better-sse's Connection, with what it leaves out (back pressure, and the end of a client).
 
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { Connection } from 'better-sse';
-import { type Chunk, encodeChunk } from './frame.ts';
+import { CHUNK_END, type Chunk, chunkHead, encodeChunk } from './frame.ts';
+import { readSendQueue } from './send-queue.ts';
+import type { WaitingBytes } from './waiting-bytes.ts';
 
+/** A client is written to again when no more than this part of its allowance is waiting. */
+const RESUME_AT = 1 / 4;
 /** How long a client may take to read the last frames before its socket is destroyed. */
 const LINGER_MS = 1000;
 
@@ -30,12 +35,17 @@ export class SseConnection extends Connection {
   readonly response = unusedResponse;
   readonly #response: ServerResponse;
   readonly #headers: OutgoingHttpHeaders;
+  readonly #waiting: WaitingBytes;
   readonly #gone = new AbortController();
   #vanished = false;
 
-  /** @param headers those of the reply, which `reply.hijack()` keeps back */
-  constructor(request: IncomingMessage, response: ServerResponse, headers: OutgoingHttpHeaders) {
+  /**
+   * @param headers those of the reply, which `reply.hijack()` keeps back
+   * @param waiting counts what waits on this node
+   */
+  constructor(request: IncomingMessage, response: ServerResponse, headers: OutgoingHttpHeaders, waiting: WaitingBytes) {
     super();
+    this.#waiting = waiting;
     this.#response = response;
     this.#headers = { ...headers, ...streamHeaders };
     this.request = new Request(this.url, { signal: this.#gone.signal });
@@ -48,6 +58,7 @@ export class SseConnection extends Connection {
     response.once('close', () => {
       // A connection that is kept alive has many streams, one after the other.
       socket.off('error', onError);
+      this.#waiting.remove(this);
       this.#gone.abort();
     });
     // A write to a socket that has just gone emits this before 'close'; unheard, it would end the process.
@@ -70,6 +81,11 @@ export class SseConnection extends Connection {
     return this.#response.writableLength;
   }
 
+  /** How many more bytes may be written now; 0 or less: none, until it is {@link drained}. */
+  get room(): number {
+    return this.#waiting.allowance - this.waitingBytes;
+  }
+
   get socket() {
     return this.#response.socket;
   }
@@ -86,14 +102,43 @@ export class SseConnection extends Connection {
 
   override cleanup = (): void => {};
 
-  /** Never blocks: whoever writes looks at {@link waitingBytes} first. */
+  /** Never blocks: whoever writes looks at {@link room} first. */
   write({ text, framed }: Chunk): void {
     if (this.gone.aborted) return;
-    const { socket } = this.#response;
-    // Straight to the socket costs a quarter less than through the response, which frames each write anew. An
-    // HTTP/1.0 client gets no chunks; a response that waits behind another of its connection has no socket yet.
-    if (socket && this.#response.headersSent && this.#response.chunkedEncoding) socket.write(framed);
+    const socket = this.#plainSocket;
+    if (socket) socket.write(framed);
     else this.#response.write(text);
+    this.#count(text.length);
+  }
+
+  /** Like {@link write}, of buffers that others hold as well: they are not copied, however long they wait here. */
+  writeParts(parts: Buffer[]): void {
+    if (this.gone.aborted) return;
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    const socket = this.#plainSocket;
+    const out = socket ?? this.#response;
+    // Corked, they leave in one system call.
+    out.cork();
+    if (socket) socket.write(chunkHead(bytes), 'latin1');
+    for (const part of parts) out.write(part);
+    if (socket) socket.write(CHUNK_END);
+    out.uncork();
+    this.#count(bytes);
+  }
+
+  /**
+   * The socket, when chunks may go straight to it, which costs a quarter less than through the response, which frames
+   * each write anew. An HTTP/1.0 client gets no chunks; a response that waits behind another of its connection has no
+   * socket yet.
+   */
+  get #plainSocket(): Socket | undefined {
+    const { socket, headersSent, chunkedEncoding } = this.#response;
+    return socket && headersSent && chunkedEncoding ? socket : undefined;
+  }
+
+  /** What the kernel takes at once, which is the rule, needs no counting. */
+  #count(bytes: number): void {
+    if (this.waitingBytes > 0) this.#waiting.add(this, bytes);
   }
 
   writeText(text: string): void {
@@ -101,19 +146,23 @@ export class SseConnection extends Connection {
   }
 
   /**
-   * Resolves when at most `bytes` are waiting, or the client is gone.
+   * Resolves when there is room again, or the client is gone.
    *
    * @param stallMs how long nothing may move
-   * @returns false when the kernel has taken nothing for that long
+   * @returns false when the peer has acknowledged nothing for that long
    */
-  async drained(bytes: number, stallMs: number): Promise<boolean> {
+  async drained(stallMs: number): Promise<boolean> {
     const { socket } = this.#response;
-    while (socket && !this.gone.aborted && this.waitingBytes > bytes) {
-      const taken = socket.bytesWritten - socket.writableLength;
-      await this.#waitForWrite(stallMs);
-      if (!this.gone.aborted && this.waitingBytes > bytes && socket.bytesWritten - socket.writableLength <= taken) {
-        return false;
-      }
+    const isFull = () => !this.gone.aborted && this.waitingBytes > this.#waiting.allowance * RESUME_AT;
+    while (socket && isFull()) {
+      // Most who lag do so for a moment: only who still does is looked at more closely.
+      if (await this.#flushes(socket, stallMs / 6)) continue;
+      const before = await readSendQueue(socket);
+      if (await this.#flushes(socket, stallMs)) continue;
+      // The kernel takes more from us only when a third of its buffer is free, which may be a megabyte: to a client
+      // that reads little by little nothing goes for minutes, and yet it moves. Then what is under way has become
+      // less, or more where the kernel has taken some.
+      if (isFull() && (await readSendQueue(socket)) === before) return false;
     }
     return true;
   }
@@ -130,19 +179,20 @@ export class SseConnection extends Connection {
     this.#response.destroy();
   }
 
-  /** Resolves at the next 'drain' of the socket, when the client is gone, or after `stallMs`. */
-  #waitForWrite(stallMs: number): Promise<void> {
+  /** @returns true when the kernel has taken all that was written so far, or the client is gone; false after the time */
+  #flushes(socket: Socket, withinMs: number): Promise<boolean> {
     return new Promise((resolve) => {
-      const { socket } = this.#response;
-      const done = () => {
-        clearTimeout(stalled);
-        socket?.off('drain', done);
-        this.gone.removeEventListener('abort', done);
-        resolve();
+      const settle = (isFlushed: boolean) => {
+        clearTimeout(late);
+        this.gone.removeEventListener('abort', onGone);
+        resolve(isFlushed);
       };
-      const stalled = setTimeout(done, stallMs);
-      socket?.once('drain', done);
-      this.gone.addEventListener('abort', done, { once: true });
+      const onGone = () => settle(true);
+      const late = setTimeout(settle, withinMs, false);
+      this.gone.addEventListener('abort', onGone, { once: true });
+      // Called in its turn, after what was written before it. (A 'drain' comes only to who has passed the mark of the
+      // socket, which may be more than there is room for.)
+      socket.write('', onGone);
     });
   }
 }

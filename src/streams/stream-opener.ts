@@ -15,6 +15,7 @@ import { planOpening } from './opening.ts';
 import { SseConnection } from './sse-connection.ts';
 import { type Snapshot, Stream } from './stream.ts';
 import type { StreamLimits, StreamRefusal } from './stream-limits.ts';
+import type { WaitingBytes } from './waiting-bytes.ts';
 
 const RETRY_AFTER_SECONDS = 10;
 
@@ -22,6 +23,7 @@ export interface StreamOpenerOptions {
   hub: Hub;
   openStreams: OpenStreams;
   limits: StreamLimits;
+  waitingBytes: WaitingBytes;
   heartbeatSeconds: number;
   /** Whether the user may see the board now. */
   maySee: (userId: string, boardId: string) => Promise<boolean>;
@@ -68,7 +70,8 @@ export async function openStream(
     const snapshot = lastEventId === undefined ? await readSnapshot?.() : undefined;
 
     reply.hijack();
-    const connection = new SseConnection(request.raw, reply.raw, reply.getHeaders() as OutgoingHttpHeaders);
+    const headers = reply.getHeaders() as OutgoingHttpHeaders;
+    const connection = new SseConnection(request.raw, reply.raw, headers, options.waitingBytes);
     // better-sse never hears of a client that left before the session was made, and would keep it for ever.
     if (connection.gone.aborted) return;
     await createSession(connection, {

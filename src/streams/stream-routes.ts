@@ -11,17 +11,26 @@ import { streamDescription } from './stream-description.ts';
 import { StreamLimits, type StreamLimitsOptions } from './stream-limits.ts';
 import { openStream, type StreamOpenerOptions } from './stream-opener.ts';
 import { lastEventIdOf, StreamHeaders, StreamQuery } from './stream-query.ts';
+import { WaitingBytes } from './waiting-bytes.ts';
 
 const STREAM = 'text/event-stream';
 const JSON_TYPE = 'application/json';
 
 export interface StreamRouteOptions extends Pick<StreamOpenerOptions, 'heartbeatSeconds' | 'maySee' | 'readSnapshot'> {
   limits: StreamLimitsOptions;
+  /** Bytes that all streams of this node together may have waiting. */
+  waitingBytesPerNode: number;
 }
 
 export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async (app, options) => {
   const { hub, openStreams, eventLog, listener } = app;
-  const openerOptions: StreamOpenerOptions = { ...options, hub, openStreams, limits: new StreamLimits(options.limits) };
+  const openerOptions: StreamOpenerOptions = {
+    ...options,
+    hub,
+    openStreams,
+    limits: new StreamLimits(options.limits),
+    waitingBytes: new WaitingBytes(options.waitingBytesPerNode),
+  };
 
   app.get(
     '/boards/:id/events',

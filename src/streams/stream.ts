@@ -10,8 +10,6 @@ import type { BoardStream, HubBoard } from './hub-board.ts';
 import type { Opening } from './opening.ts';
 import type { SseConnection } from './sse-connection.ts';
 
-/** Bytes that a stream may have waiting in this process. What is more stays in the log until they have gone. */
-const BUDGET_BYTES = 256 * 1024;
 /** How long a client may take nothing at all while something waits for it. */
 const STALL_MS = 30_000;
 const SNAPSHOT_RETRY_MS = 500;
@@ -99,17 +97,10 @@ export class Stream implements BoardStream {
   }
 
   deliver(batch: FrameBatch): void {
-    const { connection, board } = this.#options;
-    const fits = connection.waitingBytes + batch.chunk.text.length <= BUDGET_BYTES;
-    if (fits && !batch.endsAccess && this.#position === batch.from) {
-      connection.write(batch.chunk);
-      this.#position = batch.to;
-    } else {
-      this.#writeFrames(batch.frames);
-      if (this.#state === 'live' && this.#position < batch.to) {
-        board.leave(this);
-        void this.#follow();
-      }
+    this.#write(batch);
+    if (this.#state === 'live' && this.#position < batch.to) {
+      this.#options.board.leave(this);
+      void this.#follow();
     }
   }
 
@@ -124,7 +115,7 @@ export class Stream implements BoardStream {
   /** Writes a frame without an id. Skipped when the client has not taken what it was sent before. */
   sendHeartbeat(heartbeat: Chunk): void {
     const { connection } = this.#options;
-    if (this.#state !== 'ended' && connection.waitingBytes < BUDGET_BYTES) connection.write(heartbeat);
+    if (this.#state !== 'ended' && connection.room > 0) connection.write(heartbeat);
   }
 
   /** Says why, then ends the response cleanly. Does nothing when the stream has ended. */
@@ -146,7 +137,7 @@ export class Stream implements BoardStream {
     this.#state = 'replaying';
     try {
       while (this.#isReplaying()) {
-        const moves = await connection.drained(BUDGET_BYTES / 4, STALL_MS);
+        const moves = await connection.drained(STALL_MS);
         if (!this.#isReplaying()) return;
         if (!moves) return this.close('slow');
         if (this.#pendingReset) {
@@ -157,7 +148,7 @@ export class Stream implements BoardStream {
         } else {
           const page = await hub.readPage(board.id, this.#position);
           if (!this.#isReplaying() || this.#pendingReset) continue;
-          if (page?.from === this.#position) this.#writeFrames(page.frames);
+          if (page && page.from <= this.#position && page.to > this.#position) this.#write(page);
           else this.#pendingReset = 'trimmed';
         }
       }
@@ -167,22 +158,33 @@ export class Stream implements BoardStream {
     }
   }
 
-  /** As many as fit into the budget, one at least when nothing waits; none that the stream has had. */
+  /** Writes what there is room for, one event at least when nothing waits, and none that the stream has had. */
+  #write(batch: FrameBatch): void {
+    const { connection } = this.#options;
+    if (this.#position === batch.from && !batch.endsAccess && batch.bytes <= connection.room) {
+      connection.write(batch.chunk);
+      this.#position = batch.to;
+    } else {
+      this.#writeFrames(batch.frames);
+    }
+  }
+
   #writeFrames(frames: EventFrame[]): void {
     const { connection } = this.#options;
-    let waiting = connection.waitingBytes;
-    let text = '';
+    let { room } = connection;
+    const parts: Buffer[] = [];
     let ending: CloseReason | undefined;
     for (const frame of frames) {
       if (frame.seq <= this.#position) continue;
-      if (waiting > 0 && waiting + frame.bytes > BUDGET_BYTES) break;
-      text += frame.text;
-      waiting += frame.bytes;
+      const isFirst = parts.length === 0 && connection.waitingBytes === 0;
+      if (frame.text.length > room && !isFirst) break;
+      parts.push(frame.text);
+      room -= frame.text.length;
       this.#position = frame.seq;
       ending = this.#endedBy(frame);
       if (ending) break;
     }
-    if (text) connection.writeText(text);
+    if (parts.length > 0) connection.writeParts(parts);
     if (ending) this.close(ending);
   }
 

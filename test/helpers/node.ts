@@ -69,6 +69,7 @@ export async function startNode(
       streamsPerNode: 15_000,
       ringBytesPerBoard: 256 * 1024,
       ringBytesPerNode: 64 * 1024 * 1024,
+      waitingBytesPerNode: 64 * 1024 * 1024,
       retentionEvents: 10_000,
       retentionDays: 30,
       ...config,

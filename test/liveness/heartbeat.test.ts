@@ -2,9 +2,9 @@
 
 import t, { type Test } from 'tap';
 import { Heartbeat } from '../../src/liveness/heartbeat.ts';
-import { connectionKey, parseTcpTable, readSilentConnections } from '../../src/liveness/tcp-table.ts';
 import type { Chunk } from '../../src/streams/frame.ts';
 import type { Stream } from '../../src/streams/stream.ts';
+import { connectionKey, parseTcpTable, readBusyConnections } from '../../src/streams/tcp-table.ts';
 import { until } from '../helpers/until.ts';
 
 interface FakeStream {
@@ -89,6 +89,9 @@ t.test('a stream is closed as rotated at its maximum age, give or take a fifth',
   t.equal(streams[0]?.closed[0], 'rotated');
 });
 
+const keyOf = (localPort: number, remoteAddress: string, remotePort: number) =>
+  connectionKey({ localPort, remoteAddress, remotePort });
+
 t.test("the kernel's table tells which peers leave packets unanswered", async (t) => {
   const header = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
   const line = (local: string, remote: string, state: string, queue: string, retransmissions: string, probes: string) =>
@@ -104,8 +107,9 @@ t.test("the kernel's table tells which peers leave packets unanswered", async (t
     '',
   ].join('\n');
   t.strictSame(parseTcpTable(table), [
-    { key: connectionKey(3000, '127.0.0.2', 54321), unanswered: 5 },
-    { key: connectionKey(3000, '127.0.0.3', 54321), unanswered: 4 },
+    { key: keyOf(3000, '127.0.0.2', 54321), unacknowledged: 20, unanswered: 5 },
+    { key: keyOf(3000, '127.0.0.3', 54321), unacknowledged: 20, unanswered: 4 },
+    { key: keyOf(3000, '127.0.0.4', 54321), unacknowledged: 20, unanswered: 0 },
   ]);
   const table6 = [
     header,
@@ -127,9 +131,9 @@ t.test("the kernel's table tells which peers leave packets unanswered", async (t
     ),
   ].join('\n');
   t.strictSame(parseTcpTable(table6), [
-    { key: connectionKey(3000, '::ffff:127.0.0.2', 54321), unanswered: 5 },
-    { key: connectionKey(3000, '2001:db8::2', 54321), unanswered: 3 },
+    { key: keyOf(3000, '::ffff:127.0.0.2', 54321), unacknowledged: 20, unanswered: 5 },
+    { key: keyOf(3000, '2001:db8::2', 54321), unacknowledged: 20, unanswered: 3 },
   ]);
-  t.equal(connectionKey(1, '::ffff:127.0.0.2', 2), connectionKey(1, '127.0.0.2', 2), 'one peer, one key');
-  if (process.platform === 'linux') t.type(await readSilentConnections(), Array);
+  t.equal(keyOf(1, '::ffff:127.0.0.2', 2), keyOf(1, '127.0.0.2', 2), 'one peer, one key');
+  if (process.platform === 'linux') t.type(await readBusyConnections(), Array);
 });

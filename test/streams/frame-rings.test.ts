@@ -2,12 +2,12 @@
 
 import fc from 'fast-check';
 import t from 'tap';
-import type { EventFrame } from '../../src/streams/frame-batch.ts';
+import type { EventFrame, FrameBatch } from '../../src/streams/frame-batch.ts';
 import { FrameRings } from '../../src/streams/frame-rings.ts';
 
 const frames = (from: number, to: number, bytes = 10): EventFrame[] =>
-  Array.from({ length: to - from + 1 }, (_, index) => ({ seq: from + index, text: `${from + index}`, bytes }));
-const seqs = (kept: EventFrame[] | undefined) => kept?.map(({ seq }) => seq);
+  Array.from({ length: to - from + 1 }, (_, index) => ({ seq: from + index, text: Buffer.alloc(bytes) }));
+const seqs = (kept: FrameBatch | undefined) => kept?.frames.map(({ seq }) => seq);
 
 t.test('what is kept is given from any place in it, and nothing from any other', async (t) => {
   const rings = new FrameRings({ bytesPerBoard: 50, bytesPerNode: 1000 });

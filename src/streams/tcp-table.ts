@@ -1,24 +1,26 @@
 // Reads what the kernel knows of this host's TCP connections (Linux: proc_net_tcp in the kernel's documentation).
 
 import { readFile } from 'node:fs/promises';
-import { SocketAddress } from 'node:net';
+import { type Socket, SocketAddress } from 'node:net';
 
-/** A connection whose peer has answered nothing to the last `unanswered` packets. */
-export interface SilentConnection {
+/** A connection over which something is on its way: sent, and not acknowledged by the peer. */
+export interface BusyConnection {
   /** `<local port> <remote address> <remote port>`, see {@link connectionKey}. */
   key: string;
+  /** Bytes that the kernel holds until the peer has acknowledged them. */
+  unacknowledged: number;
   /** Retransmissions of data, or probes of a closed window, since the peer's last answer. */
   unanswered: number;
 }
 
-export function connectionKey(localPort: number, remoteAddress: string, remotePort: number): string {
+/** @returns undefined for a socket that has no peer any more */
+export function connectionKey({ localPort, remoteAddress, remotePort }: Partial<Socket>): string | undefined {
+  if (localPort === undefined || remoteAddress === undefined || remotePort === undefined) return undefined;
   return `${localPort} ${canonical(remoteAddress)} ${remotePort}`;
 }
 
-/**
- * @returns the established connections that wait for an answer; undefined where the kernel does not tell (not Linux)
- */
-export async function readSilentConnections(): Promise<SilentConnection[] | undefined> {
+/** @returns the established connections that wait for the peer; undefined where the kernel does not tell (not Linux) */
+export async function readBusyConnections(): Promise<BusyConnection[] | undefined> {
   try {
     const tables = await Promise.all(['/proc/self/net/tcp', '/proc/self/net/tcp6'].map(readTable));
     return tables.flat();
@@ -27,7 +29,7 @@ export async function readSilentConnections(): Promise<SilentConnection[] | unde
   }
 }
 
-async function readTable(path: string): Promise<SilentConnection[]> {
+async function readTable(path: string): Promise<BusyConnection[]> {
   const text = await readFile(path, 'latin1').catch((error) => {
     // A kernel without IPv6 has no such table.
     if (path.endsWith('6')) return '';
@@ -37,19 +39,23 @@ async function readTable(path: string): Promise<SilentConnection[]> {
 }
 
 /** Columns: `sl local rem st tx:rx tr:tm retrnsmt uid timeout …`, where `timeout` counts unanswered window probes. */
-export function parseTcpTable(text: string): SilentConnection[] {
-  const silent: SilentConnection[] = [];
+export function parseTcpTable(text: string): BusyConnection[] {
+  const busy: BusyConnection[] = [];
   for (const line of text.split('\n').slice(1)) {
-    const [, local, remote, state, queues, , retransmissions, , probes] = line.trim().split(/\s+/);
-    if (state !== ESTABLISHED || !local || !remote || queues?.startsWith('00000000')) continue;
-    const unanswered = Math.max(Number.parseInt(retransmissions ?? '0', 16), Number(probes ?? 0));
-    if (unanswered === 0) continue;
+    const [, local, remote, state, queues = '', , retransmissions, , probes] = line.trim().split(/\s+/);
+    const unacknowledged = Number.parseInt(queues, 16);
+    if (state !== ESTABLISHED || !local || !remote || unacknowledged === 0) continue;
     const [, localPort = ''] = local.split(':');
     const [address = '', port = ''] = remote.split(':');
-    const key = connectionKey(Number.parseInt(localPort, 16), decodeAddress(address), Number.parseInt(port, 16));
-    silent.push({ key, unanswered });
+    const key = connectionKey({
+      localPort: Number.parseInt(localPort, 16),
+      remoteAddress: decodeAddress(address),
+      remotePort: Number.parseInt(port, 16),
+    });
+    const unanswered = Math.max(Number.parseInt(retransmissions ?? '0', 16), Number(probes ?? 0));
+    if (key) busy.push({ key, unacknowledged, unanswered });
   }
-  return silent;
+  return busy;
 }
 
 const ESTABLISHED = '01';
