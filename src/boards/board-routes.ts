@@ -81,14 +81,14 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const userId = request.session.user.id;
       const known = request.headers['if-none-match'];
       if (known !== undefined) {
-        const head = await app.snapshots.readHead(userId, request.params.id);
-        if (head === undefined) throw notFound();
-        const current = `"${formatCursor(app.listener.epoch, head)}"`;
+        const cursor = await app.snapshots.readCursor(userId, request.params.id);
+        if (cursor === undefined) throw notFound();
+        const current = `"${cursor}"`;
         if (matches(known, current)) return reply.code(304).header('etag', current).send(null);
       }
       const snapshot = await app.snapshots.read(userId, request.params.id);
       if (!snapshot) throw notFound();
-      reply.header('etag', `"${formatCursor(app.listener.epoch, snapshot.seq)}"`).type('application/json');
+      reply.header('etag', `"${formatCursor(snapshot.epoch, snapshot.seq)}"`).type('application/json');
       // Already JSON, made by the database: sent as it is.
       return reply.serializer((payload) => payload as string).send(snapshot.json as never);
     },

@@ -2,7 +2,6 @@
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { formatCursor } from '../events/cursor.ts';
 import { type BoardStore, createBoardStore } from './board-store.ts';
 import { removeExpiredKeys } from './idempotency-store.ts';
 import { createItemStore, type ItemStore } from './item-store.ts';
@@ -25,10 +24,7 @@ export default fastifyPlugin(
     const writeBoard = createWriteBoard(app.pool, (boardId) => app.notifier.wake(boardId));
     app.decorate('boards', createBoardStore(app.pool, writeBoard));
     app.decorate('items', createItemStore(app.pool, writeBoard));
-    app.decorate(
-      'snapshots',
-      createSnapshotStore(app.pool, (seq) => formatCursor(app.listener.epoch, seq)),
-    );
+    app.decorate('snapshots', createSnapshotStore(app.pool));
 
     const sweeper = new KeySweeper({
       removeExpired: (limit) => removeExpiredKeys(app.pool, limit),

@@ -1,19 +1,21 @@
 // GET /boards/:id in one statement, and so in one snapshot of the database.
 
 import type { Pool } from 'pg';
+import { formatCursor } from '../events/cursor.ts';
 
 export interface BoardSnapshot {
   /** `{board, items, members, cursor}` as one line of JSON. */
   json: string;
-  /** The last event that it holds. */
+  /** The last event that it holds, and the history in which it has that number. */
   seq: number;
+  epoch: string;
 }
 
 export interface SnapshotStore {
   /** @returns undefined when the user is no member, also of a board that does not exist */
   read(userId: string, boardId: string): Promise<BoardSnapshot | undefined>;
-  /** The last event of the board, for a comparison that spares the snapshot. */
-  readHead(userId: string, boardId: string): Promise<number | undefined>;
+  /** The cursor of the last event of the board, for a comparison that spares the snapshot. */
+  readCursor(userId: string, boardId: string): Promise<string | undefined>;
 }
 
 // string_agg and not json_agg, which writes a newline between elements: the text is also the data of a stream's frame.
@@ -23,34 +25,33 @@ const snapshotSql = `
      from items where board_id = boards.id) as items,
     (select coalesce(string_agg(member_object(members)::text, ',' order by created_at, user_id), '')
      from members where board_id = boards.id) as members,
-    board_log.head::float8 as seq
+    board_log.head::float8 as seq, current_epoch() as epoch
   from boards
   join board_log on board_log.board_id = boards.id
   where boards.id = $1 and exists (select from members where board_id = $1 and user_id = $2)`;
 
-/** @param cursorOf makes the cursor of a place in a log */
-export function createSnapshotStore(pool: Pool, cursorOf: (seq: number) => string): SnapshotStore {
+export function createSnapshotStore(pool: Pool): SnapshotStore {
   return {
     async read(userId, boardId) {
-      const { rows } = await pool.query<{ board: string; items: string; members: string; seq: number }>({
+      const { rows } = await pool.query<{ board: string; items: string; members: string; seq: number; epoch: string }>({
         name: 'snapshot-read',
         text: snapshotSql,
         values: [boardId, userId],
       });
       if (!rows[0]) return undefined;
-      const { board, items, members, seq } = rows[0];
-      const cursor = JSON.stringify(cursorOf(seq));
-      return { json: `{"board":${board},"items":[${items}],"members":[${members}],"cursor":${cursor}}`, seq };
+      const { board, items, members, seq, epoch } = rows[0];
+      const cursor = JSON.stringify(formatCursor(epoch, seq));
+      return { json: `{"board":${board},"items":[${items}],"members":[${members}],"cursor":${cursor}}`, seq, epoch };
     },
 
-    async readHead(userId, boardId) {
-      const { rows } = await pool.query<{ seq: number }>({
-        name: 'snapshot-read-head',
-        text: `select head::float8 as seq from board_log join members using (board_id)
+    async readCursor(userId, boardId) {
+      const { rows } = await pool.query<{ seq: number; epoch: string }>({
+        name: 'snapshot-read-cursor',
+        text: `select head::float8 as seq, current_epoch() as epoch from board_log join members using (board_id)
                where board_id = $1 and user_id = $2`,
         values: [boardId, userId],
       });
-      return rows[0]?.seq;
+      return rows[0] && formatCursor(rows[0].epoch, rows[0].seq);
     },
   };
 }

@@ -2,7 +2,7 @@
 
 /** An unusable cursor is never an error: the answer to it is `reset`. */
 export interface Cursor {
-  /** Which history of the database the seq belongs to, 8 hex digits; see epoch.ts. */
+  /** Which history of the database the seq belongs to, 8 hex digits; see postgres/migrations/0005_epoch.sql. */
   epoch: string;
   /** The last event that the holder has seen; 0 before the first. */
   seq: number;

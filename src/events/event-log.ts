@@ -17,35 +17,41 @@ export interface ReadRequest {
   limit: number;
 }
 
+/**
+ * Each answer names the epoch, the history of the database that it is of: after a failover a connection may lead to
+ * another server than the last read, and its numbers mean other events.
+ */
 export interface EventLog {
   /** @returns one list per request, in the order of the requests, each rising by seq */
-  readAfter(requests: ReadRequest[]): Promise<BoardEvent[][]>;
+  readAfter(requests: ReadRequest[]): Promise<{ epoch: string; events: BoardEvent[][] }>;
   /** @returns the extent of each board that has a log */
-  extents(boardIds: string[]): Promise<Map<string, LogExtent>>;
+  extents(boardIds: string[]): Promise<{ epoch: string; extents: Map<string, LogExtent> }>;
 }
 
 // One statement for any number of places: load makes the batches larger, not the queue longer.
 const readAfterSql = `
-  select wanted.place::int as place, event.*
-  from unnest($1::uuid[], $2::bigint[], $3::int[]) with ordinality as wanted (board_id, after, most, place)
-  cross join lateral (
+  select history.epoch, wanted.place::int as place, event.*
+  from (select current_epoch() as epoch offset 0) history
+  cross join unnest($1::uuid[], $2::bigint[], $3::int[]) with ordinality as wanted (board_id, after, most, place)
+  left join lateral (
     select board_id as "boardId", seq::float8 as seq, resource, action, resource_id as "resourceId", object, changes,
       actor_id as "actorId", actor_name as "actorName", mutation_id as "mutationId", rfc3339(at) as at
     from board_events
     where board_id = wanted.board_id and seq > wanted.after
     order by seq
     limit wanted.most
-  ) event
+  ) event on true
   order by wanted.place, event.seq`;
 
 const extentsSql = `
-  select board_id as "boardId", head::float8 as head, trimmed_to::float8 as "trimmedTo"
-  from board_log where board_id = any($1::uuid[])`;
+  select history.epoch, board_id as "boardId", head::float8 as head, trimmed_to::float8 as "trimmedTo"
+  from (select current_epoch() as epoch offset 0) history
+  left join board_log on board_id = any($1::uuid[])`;
 
 export function createEventLog(pool: Pool): EventLog {
   return {
     async readAfter(requests) {
-      const { rows } = await pool.query<EventRow & { place: number }>({
+      const { rows } = await pool.query<EventRow & { epoch: string; place: number }>({
         name: 'event-log-read-after',
         text: readAfterSql,
         values: [
@@ -54,18 +60,20 @@ export function createEventLog(pool: Pool): EventLog {
           requests.map(({ limit }) => limit),
         ],
       });
-      const pages: BoardEvent[][] = requests.map(() => []);
-      for (const row of rows) pages[row.place - 1]?.push(toBoardEvent(row));
-      return pages;
+      const events: BoardEvent[][] = requests.map(() => []);
+      for (const row of rows) if (row.seq !== null) events[row.place - 1]?.push(toBoardEvent(row));
+      return { epoch: rows[0]?.epoch ?? '', events };
     },
 
     async extents(boardIds) {
-      const { rows } = await pool.query<LogExtent & { boardId: string }>({
+      const { rows } = await pool.query<LogExtent & { epoch: string; boardId: string | null }>({
         name: 'event-log-extents',
         text: extentsSql,
         values: [boardIds],
       });
-      return new Map(rows.map(({ boardId, head, trimmedTo }) => [boardId, { head, trimmedTo }]));
+      const extents = new Map<string, LogExtent>();
+      for (const { boardId, head, trimmedTo } of rows) if (boardId !== null) extents.set(boardId, { head, trimmedTo });
+      return { epoch: rows[0]?.epoch ?? '', extents };
     },
   };
 }

@@ -4,7 +4,6 @@ import type { Client, Notification } from 'pg';
 import type { Logger } from '../logger.ts';
 import { DedicatedConnection } from '../postgres/dedicated-connection.ts';
 import { boardOf, channelOf } from './channel.ts';
-import { readEpoch } from './epoch.ts';
 
 /** LISTEN statements of one round trip. */
 const BATCH = 1000;
@@ -50,7 +49,7 @@ export class Listener {
     return this.#connection.client !== undefined;
   }
 
-  /** The history that the database is in (epoch.ts), as of the last (re)connect; empty before the first. */
+  /** The history that the database is in (postgres/migrations/0005_epoch.sql), as of the last (re)connect; empty before the first. */
   get epoch(): string {
     return this.#epoch;
   }
@@ -99,7 +98,8 @@ export class Listener {
     for (const boardId of this.#wanted) this.#toRegister.add(boardId);
     await this.#registering;
     while (this.#toRegister.size > 0) await this.#registerBatch(client);
-    this.#epoch = await readEpoch(client);
+    const { rows } = await client.query<{ epoch: string }>('select current_epoch() as epoch');
+    this.#epoch = rows[0]?.epoch ?? '';
     for (const receiver of this.#receivers) receiver.onConnected(this.#epoch);
   }
 

@@ -24,20 +24,21 @@ export type EventPage = Static<typeof EventPage>;
 /** @param after undefined begins with the oldest event that the log still holds */
 export async function readEventPage(
   log: EventLog,
-  epoch: string,
   boardId: string,
   after: string | undefined,
   limit: number,
 ): Promise<EventPage> {
-  const extents = await log.extents([boardId]);
+  const { epoch, extents } = await log.extents([boardId]);
   const extent = extents.get(boardId) ?? { head: 0, trimmedTo: 0 };
   const { position, reset } = after === undefined ? { position: extent.trimmedTo } : planOpening(after, epoch, extent);
   if (reset) return { events: [], cursor: formatCursor(epoch, position), hasMore: false, reset: { reason: reset } };
-  const [events = []] = await log.readAfter([{ boardId, after: position, limit: limit + 1 }]);
+  const read = await log.readAfter([{ boardId, after: position, limit: limit + 1 }]);
+  const [events = []] = read.events;
   const page = events.slice(0, limit);
-  if (page[0] && page[0].seq !== position + 1) {
-    // Trimmed between the two reads.
-    return { events: [], cursor: formatCursor(epoch, extent.head), hasMore: false, reset: { reason: 'trimmed' } };
+  const reason = read.epoch !== epoch ? 'epoch' : page[0] && page[0].seq !== position + 1 ? 'trimmed' : undefined;
+  if (reason) {
+    // Between the two reads. The cursor is that of the first, for which the next page says what has become of it.
+    return { events: [], cursor: formatCursor(epoch, extent.head), hasMore: false, reset: { reason } };
   }
   return {
     events: page,

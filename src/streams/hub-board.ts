@@ -21,6 +21,7 @@ export class HubBoard {
   head = 0;
   /** How many have asked the hub for this board and not given it back. */
   holders = 0;
+  #skips = 0;
   readonly #streams = new Set<BoardStream>();
   readonly #live = new Set<BoardStream>();
 
@@ -55,8 +56,11 @@ export class HubBoard {
     // First the head: a stream that catches up during the turns below then sees that it has not caught up.
     this.head = batch.to;
     const receivers = [...this.#live];
+    const skips = this.#skips;
     for (let start = 0; start < receivers.length; start += FAN_OUT) {
       if (start > 0) await nextTurn();
+      // Meanwhile a stream may have been reset into another history, where this batch means nothing.
+      if (skips !== this.#skips) return;
       for (const stream of receivers.slice(start, start + FAN_OUT)) {
         if (this.#live.has(stream)) stream.deliver(batch);
       }
@@ -66,6 +70,7 @@ export class HubBoard {
   /** What lies between can't be read: every stream says so, and goes on from `head`. */
   skipTo(head: number, reason: ResetReason): void {
     this.head = head;
+    this.#skips += 1;
     for (const stream of [...this.#streams]) stream.reset(reason);
   }
 }

@@ -47,6 +47,7 @@ export class Hub {
     this.#reader = new LogReader({
       log: options.log,
       logger: options.logger,
+      learnEpoch: (epoch) => this.learnEpoch(epoch),
       headOf: (boardId) => this.#boards.get(boardId)?.board.head,
       encode: (events) => FrameBatch.encode(this.#epoch, events),
       feed: (boardId, batch) => this.#feed(boardId, batch),
@@ -124,28 +125,40 @@ export class Hub {
 
   /** The extent of the board's log as the database has it now, whatever this node has read of it. */
   async readExtent(board: HubBoard): Promise<LogExtent> {
-    const extents = await this.#options.log.extents([board.id]);
+    const { epoch, extents } = await this.#options.log.extents([board.id]);
+    this.learnEpoch(epoch);
     const extent = extents.get(board.id) ?? { head: 0, trimmedTo: 0 };
     this.wake(board.id, extent.head);
     return extent;
   }
 
-  /** Call when the listener is (back) in place: what was announced meanwhile is read now, and a new history noticed. */
+  /** Call when the listener is (back) in place: what was announced meanwhile is read now. */
   resume(epoch: string): void {
-    const isOtherHistory = this.#epoch !== '' && this.#epoch !== epoch;
+    this.learnEpoch(epoch);
+    void this.sweep();
+  }
+
+  /**
+   * Call with the epoch of whatever was read, before it is used. Of another history than this node's it must not be
+   * used: every stream is told first. It may be noticed anywhere; after a failover the pool reaches the new server
+   * before the listener does.
+   */
+  learnEpoch(epoch: string): void {
+    if (epoch === this.#epoch) return;
+    const isFirst = this.#epoch === '';
     this.#epoch = epoch;
-    if (isOtherHistory) void this.#startOver();
-    else void this.sweep();
+    if (!isFirst) void this.#startOver();
   }
 
   /** Compares the heads of all open boards, and reads where this node is behind. */
   async sweep(): Promise<void> {
     if (this.#isSweeping || this.#boards.size === 0) return;
     this.#isSweeping = true;
-    const { epoch } = this;
+    const epochBefore = this.#epoch;
     try {
-      const extents = await this.#options.log.extents([...this.#boards.keys()]);
-      if (epoch !== this.#epoch) return;
+      const { epoch, extents } = await this.#options.log.extents([...this.#boards.keys()]);
+      this.learnEpoch(epoch);
+      if (this.#epoch !== epochBefore) return;
       for (const [boardId, { head, trimmedTo }] of extents) {
         const entry = this.#boards.get(boardId);
         if (entry?.isOpen && trimmedTo > entry.board.head) entry.board.skipTo(head, 'trimmed');
@@ -163,7 +176,8 @@ export class Hub {
     try {
       // In this order: what commits between the two is both in the head and announced; the other way round, neither.
       await this.#options.listen(board.id);
-      const extents = await this.#options.log.extents([board.id]);
+      const { epoch, extents } = await this.#options.log.extents([board.id]);
+      this.learnEpoch(epoch);
       board.head = extents.get(board.id)?.head ?? 0;
       entry.isOpen = true;
     } catch (error) {
@@ -196,8 +210,11 @@ export class Hub {
     this.#options.logger.warn({ epoch }, 'the database has another history; every stream is reset');
     for (let failures = 0; !this.#isStopped && epoch === this.#epoch; failures += 1) {
       try {
-        const extents = await this.#options.log.extents([...this.#boards.keys()]);
-        for (const { board } of this.#boards.values()) board.skipTo(extents.get(board.id)?.head ?? 0, 'epoch');
+        const boards = [...this.#boards.values()];
+        const read = await this.#options.log.extents(boards.map(({ board }) => board.id));
+        this.learnEpoch(read.epoch);
+        if (epoch !== this.#epoch) return;
+        for (const { board } of boards) board.skipTo(read.extents.get(board.id)?.head ?? 0, 'epoch');
         break;
       } catch {
         await delay(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures), undefined, { ref: false });

@@ -28,6 +28,8 @@ export interface LogReaderOptions {
   logger: Logger;
   /** The last event of the board that has been read; undefined when it is not open any more. */
   headOf: (boardId: string) => number | undefined;
+  /** Hears of what history each read is. One that is over pauses the reader: what was read is then thrown away. */
+  learnEpoch: (epoch: string) => void;
   /** Called once for each page, however many wait for it. */
   encode: (events: BoardEvent[]) => FrameBatch;
   /** Takes the next events of a board, in order; the next read begins when it resolves. */
@@ -133,7 +135,9 @@ export class LogReader {
     const places = [...news, ...pages.map(({ boardId, after }) => ({ boardId, after, limit: PAGE_EVENTS }))];
     let events: BoardEvent[][] | undefined;
     try {
-      events = await this.#options.log.readAfter(places);
+      const read = await this.#options.log.readAfter(places);
+      this.#options.learnEpoch(read.epoch);
+      events = read.events;
     } finally {
       // Not what was asked for: the read failed, or it is of a history that is over.
       if (!events || generation !== this.#generation) {
@@ -144,7 +148,7 @@ export class LogReader {
     }
     if (!events) return;
     this.#hand(pages, events.slice(news.length));
-    await this.#feed(news, events);
+    await this.#feed(news, events, generation);
   }
 
   #hand(pages: PageRequest[], events: BoardEvent[][]): void {
@@ -157,9 +161,12 @@ export class LogReader {
     }
   }
 
-  async #feed(news: ReadRequest[], events: BoardEvent[][]): Promise<void> {
+  async #feed(news: ReadRequest[], events: BoardEvent[][], generation: number): Promise<void> {
     const { encode, feed } = this.#options;
     for (const [index, { boardId, limit }] of news.entries()) {
+      // The history may end while the streams of the board before are written to.
+      if (generation !== this.#generation) this.#dirty.add(boardId);
+      if (generation !== this.#generation) continue;
       const batch = events[index] ?? [];
       if (batch.length === limit) this.#dirty.add(boardId);
       if (batch.length > 0) await feed(boardId, encode(batch));

@@ -68,6 +68,7 @@ export async function openStream(
     // stream gets there. Looked up before, a removal in between would be seen by nobody.
     if (!(await options.maySee(userId, boardId))) throw notFound();
     const snapshot = lastEventId === undefined ? await readSnapshot?.() : undefined;
+    if (snapshot) hub.learnEpoch(snapshot.epoch);
 
     reply.hijack();
     const headers = reply.getHeaders() as OutgoingHttpHeaders;
@@ -90,6 +91,7 @@ export async function openStream(
       board,
       admittedAt: extent.head,
       heartbeatSeconds,
+      maySee: () => options.maySee(userId, boardId),
       readSnapshot,
       onEnd: (reason, error) => {
         if (error) request.log.error({ err: error, streamId: stream.id }, 'stream failed');

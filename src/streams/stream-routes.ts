@@ -23,7 +23,7 @@ export interface StreamRouteOptions extends Pick<StreamOpenerOptions, 'heartbeat
 }
 
 export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async (app, options) => {
-  const { hub, openStreams, eventLog, listener } = app;
+  const { hub, openStreams, eventLog } = app;
   const openerOptions: StreamOpenerOptions = {
     ...options,
     hub,
@@ -74,7 +74,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
       if (!(await options.maySee(userId, boardId))) throw notFound();
       if (type === JSON_TYPE) {
         const { after, limit } = request.query;
-        return reply.send(await readEventPage(eventLog, listener.epoch, boardId, after, limit));
+        return reply.send(await readEventPage(eventLog, boardId, after, limit));
       }
       if (openStreams.isDraining) throw new Problem('TB_UNAVAILABLE', 'This node is going down.');
       const lastEventId = lastEventIdOf(request.headers, request.query);

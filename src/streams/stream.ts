@@ -12,12 +12,14 @@ import type { SseConnection } from './sse-connection.ts';
 
 /** How long a client may take nothing at all while something waits for it. */
 const STALL_MS = 30_000;
-const SNAPSHOT_RETRY_MS = 500;
+const RETRY_MS = 500;
 
 /** What `GET /boards/:id` gives, and the place in the log that it stands for. */
 export interface Snapshot {
   json: string;
   seq: number;
+  /** The history of the database that it is of. */
+  epoch: string;
 }
 
 export interface StreamOptions {
@@ -29,6 +31,8 @@ export interface StreamOptions {
   /** The head at the moment when the user's membership was known to hold: a later removal is in the log after it. */
   admittedAt: number;
   heartbeatSeconds: number;
+  /** Whether the user may see the board now. */
+  maySee: () => Promise<boolean>;
   /** Set when the client asked for `?snapshot=true`: in place of every `reset`. Undefined when access has ended. */
   readSnapshot?: (() => Promise<Snapshot | undefined>) | undefined;
   /** Called once, when nothing more will be sent; with the error when the reason is `failed`. */
@@ -47,12 +51,14 @@ export class Stream implements BoardStream {
   readonly #options: StreamOptions;
   #state: 'opening' | 'replaying' | 'live' | 'ended' = 'opening';
   #position = 0;
+  #admittedAt: number;
   #pendingReset: ResetReason | undefined;
 
   constructor(options: StreamOptions) {
     this.#options = options;
     this.id = options.id;
     this.userId = options.userId;
+    this.#admittedAt = options.admittedAt;
   }
 
   get boardId(): string {
@@ -190,28 +196,38 @@ export class Stream implements BoardStream {
 
   /** The event that ends a user's access is the last one that the user sees (E6). */
   #endedBy({ seq, ends }: EventFrame): CloseReason | undefined {
-    if (!ends || seq <= this.#options.admittedAt) return undefined;
+    if (!ends || seq <= this.#admittedAt) return undefined;
     return ends.userId === undefined || ends.userId === this.userId ? ends.reason : undefined;
   }
 
+  /**
+   * Says that the place in the log is lost, and goes on from the head. What was skipped may have held the end of the
+   * user's membership, and another history may never have had its beginning: so both are looked up again (E6).
+   */
   async #sendReset(reason: ResetReason): Promise<void> {
-    const { connection, hub, board, readSnapshot } = this.#options;
-    if (!readSnapshot) {
-      this.#pendingReset = undefined;
-      this.#position = board.head;
-      connection.writeText(resetFrame(formatCursor(hub.epoch, this.#position), reason));
-      return;
-    }
+    const { connection, hub, board, readSnapshot, maySee } = this.#options;
+    const { epoch } = hub;
+    const { head } = board;
+    let snapshot: Snapshot | undefined;
     try {
-      const snapshot = await readSnapshot();
+      snapshot = await readSnapshot?.();
+      const isAdmitted = readSnapshot ? snapshot !== undefined : await maySee();
       if (!this.#isReplaying()) return;
-      this.#pendingReset = undefined;
-      if (!snapshot) this.close('revoked');
-      else connection.writeText(this.#takeSnapshot(snapshot));
+      if (!isAdmitted) return this.close('revoked');
+      if (snapshot) hub.learnEpoch(snapshot.epoch);
+      // Then the reset that is due now is another one.
+      if (hub.epoch !== epoch) return;
     } catch {
       // The database is away; whoever reads the log says so. Until then the stream stays open.
-      await delay(SNAPSHOT_RETRY_MS, undefined, { ref: false });
+      await delay(RETRY_MS, undefined, { ref: false });
+      return;
     }
+    this.#admittedAt = head;
+    this.#pendingReset = undefined;
+    this.#position = board.head;
+    connection.writeText(
+      snapshot ? this.#takeSnapshot(snapshot) : resetFrame(formatCursor(hub.epoch, this.#position), reason),
+    );
   }
 
   #takeSnapshot({ json, seq }: Snapshot): string {
