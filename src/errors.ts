@@ -16,6 +16,7 @@ export const problems = {
   TB_TOO_MANY_STREAMS: { status: 429, title: 'You have as many streams open as one user may' },
   TB_HEADERS_TOO_LARGE: { status: 431, title: 'The header fields are too large' },
   TB_INTERNAL: { status: 500, title: 'The server failed' },
+  TB_OUTCOME_UNKNOWN: { status: 503, title: 'Nobody knows whether this was done' },
   TB_UNAVAILABLE: { status: 503, title: 'The server cannot do this now' },
 } as const satisfies Record<`TB_${string}`, { status: number; title: string }>;
 
@@ -71,6 +72,27 @@ export class Problem extends Error {
 /** One body for what does not exist and for what the caller may not see, so that the two cannot be told apart. */
 export function notFound(): Problem {
   return new Problem('TB_NOT_FOUND', 'Check the address, and that you are a member of the board.');
+}
+
+const RETRY_AFTER_SECONDS = '2';
+
+/** For what will pass by itself. @param cause for the log */
+export function unavailable(detail: string, cause?: unknown): Problem {
+  return new Problem('TB_UNAVAILABLE', detail, { headers: { 'retry-after': RETRY_AFTER_SECONDS }, cause });
+}
+
+/**
+ * For a write that was sent to the database and not answered.
+ *
+ * @param cause for the log
+ */
+export function outcomeUnknown(cause: unknown): Problem {
+  return new Problem(
+    'TB_OUTCOME_UNKNOWN',
+    'The database was lost before it answered: this may have been done, or not. Send it again with the same ' +
+      'Idempotency-Key, and it is done once; without a key, look first.',
+    { headers: { 'retry-after': RETRY_AFTER_SECONDS }, cause },
+  );
 }
 
 /** For bad input that no schema can describe. */

@@ -1,7 +1,9 @@
 // How every write of a board is done: one statement, its own transaction, once per key, and a wake-up after its commit.
 
 import type { Pool, QueryConfig } from 'pg';
-import { Problem } from '../errors.ts';
+import { outcomeUnknown, Problem } from '../errors.ts';
+import { isOutcomeUnknown } from '../postgres/database-problem.ts';
+import { WriteTurns } from './write-turns.ts';
 import type { Writer } from './writer.ts';
 
 export interface WriteStatement {
@@ -28,7 +30,8 @@ export interface Written<Resource> {
 
 /**
  * @returns undefined when the statement wrote nothing
- * @throws Problem TB_KEY_REUSED when the key was that of another request
+ * @throws Problem TB_KEY_REUSED when the key was that of another request; TB_OUTCOME_UNKNOWN when the database was lost
+ *   before it answered; TB_UNAVAILABLE when too many writes of the board are under way
  */
 export type WriteBoard = <Resource>(
   writer: Writer,
@@ -44,11 +47,15 @@ interface Row {
 
 /** @param wake tells the other readers of the board's log; called after the commit of each change */
 export function createWriteBoard(pool: Pool, wake: (boardId: string) => void): WriteBoard {
+  const turns = new WriteTurns();
   return async <Resource>({ userId, key }: Writer, boardId: string, { name, text, values }: WriteStatement) => {
     const all = [userId, key?.name, boardId, ...values];
-    const { rows } = await pool.query<Row>(
-      key ? onceStatement(name, text, [...all, key.requestHash]) : plainStatement(name, text, all),
-    );
+    const statement = key ? onceStatement(name, text, [...all, key.requestHash]) : plainStatement(name, text, all);
+    const { rows } = await turns
+      .take(boardId, () => pool.query<Row>(statement))
+      .catch((error) => {
+        throw isOutcomeUnknown(error) ? outcomeUnknown(error) : error;
+      });
     const [row] = rows;
     if (!row) return undefined;
     const { json, requestHash } = row;

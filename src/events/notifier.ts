@@ -3,6 +3,7 @@
 import type { Client } from 'pg';
 import type { Logger } from '../logger.ts';
 import { DedicatedConnection } from '../postgres/dedicated-connection.ts';
+import { QueueWatch } from './queue-watch.ts';
 
 /** Channels that one statement notifies. */
 const BATCH = 500;
@@ -22,14 +23,13 @@ export class Notifier {
   #sending = false;
 
   constructor({ connectionString, log }: { connectionString: string; log: Logger }) {
+    const watch = new QueueWatch({ log });
     this.#connection = new DedicatedConnection({
       connectionString,
       name: 'notifier',
       log,
       onConnect: (client) => this.#send(client),
-      probe: async (client) => {
-        await client.query('select');
-      },
+      probe: (client) => watch.look(client),
     });
   }
 

@@ -1,8 +1,7 @@
 // What an error of PostgreSQL, or of the way to it, means to a client.
 
-import { invalid, notFound, Problem } from '../errors.ts';
+import { invalid, notFound, type Problem, unavailable } from '../errors.ts';
 
-const RETRY_AFTER_SECONDS = '2';
 const FOREIGN_KEY_VIOLATION = '23503';
 const CHECK_VIOLATION = '23514';
 
@@ -56,13 +55,28 @@ export function isUnavailable(error: unknown): boolean {
   return connectionErrors.has(code) || passingStates.has(code) || code.startsWith('08');
 }
 
+/**
+ * A connection that breaks while a statement is under way leaves its outcome unknown: the commit may have been written
+ * and only the answer lost. The server's own last words (57P01, 57P02) prove nothing either, since a backend that is
+ * ended right after its commit says the same.
+ *
+ * @param error of a statement that commits
+ * @returns true when it may have been committed
+ */
+export function isOutcomeUnknown(error: unknown): boolean {
+  const { code, message, syscall } = error as NodeJS.ErrnoException;
+  if (code === undefined)
+    return /^(Connection terminated(?! due to connection timeout)|Query read timeout|Client has encountered)/.test(
+      message,
+    );
+  if (syscall === 'connect') return false;
+  return ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', '57P01', '57P02'].includes(code) || code.startsWith('08');
+}
+
 /** @returns the problem to answer with, or undefined when `error` has nothing to do with the database */
 export function asDatabaseProblem(error: unknown): Problem | undefined {
   if (isUnavailable(error)) {
-    return new Problem('TB_UNAVAILABLE', 'The database does not answer. Try again in a moment.', {
-      headers: { 'retry-after': RETRY_AFTER_SECONDS },
-      cause: error,
-    });
+    return unavailable('The database does not answer. Try again in a moment.', error);
   }
   const { code, constraint } = error as { code?: unknown; constraint?: string };
   // The board was deleted between the look at the membership and the end of the statement.

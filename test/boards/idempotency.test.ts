@@ -266,6 +266,7 @@ t.test('the answer is lost after the commit: 503, and the repeat learns what was
     const lost = await send(cutOff, ada, request, key);
     await cut;
     t.equal(lost.first.status, 503, about);
+    t.match(lost.first.text, /"code":"TB_OUTCOME_UNKNOWN"/, about);
     const events = await eventsOf(key);
     t.ok(events.length > 0, `${about}: was committed`);
     const repeat = await send(index % 2 ? node : cutOff, ada, request, key);

@@ -312,7 +312,7 @@ t.test('a statement that the server was told to end is a 503, and one that hangs
     return rows.length > 0 && rows;
   }, 'a write that waits');
   await database.sql('select pg_terminate_backend($1)', [backend?.pid]);
-  sameProblem(t, await terminated, 'TB_UNAVAILABLE', { message: 'terminated' });
+  sameProblem(t, await terminated, 'TB_OUTCOME_UNKNOWN', { message: 'terminated' });
   sameProblem(t, await ada.patch(`/boards/${boardId}`, { name: 'two' }), 'TB_UNAVAILABLE', { message: 'lock' });
   await locker.query('rollback');
   t.equal((await ada.patch(`/boards/${boardId}`, { name: 'three' })).status, 200);

@@ -1,0 +1,50 @@
+// Bulkheads between the boards of a node: a board whose writes are held up takes only so many connections.
+
+import pLimit, { type LimitFunction } from 'p-limit';
+import { unavailable } from '../errors.ts';
+
+/** Of the pool's ten connections. Commits of one board take turns in PostgreSQL anyway: its head is one row. */
+const WRITES_PER_BOARD = 4;
+const WAIT_MS = 2000;
+
+/**
+ * While somebody holds a lock on a board, each of its writes keeps a connection until its lock timeout. Unbounded, they
+ * keep the whole pool, and requests for all other boards wait with them (E5).
+ */
+export class WriteTurns {
+  readonly #boards = new Map<string, LimitFunction>();
+
+  /**
+   * Does the work when the board has a turn for it, first come, first served.
+   *
+   * @throws Problem TB_UNAVAILABLE when there was none within 2 s; the work is then never done
+   */
+  async take<Result>(boardId: string, work: () => Promise<Result>): Promise<Result> {
+    const turns = this.#boards.get(boardId) ?? pLimit(WRITES_PER_BOARD);
+    this.#boards.set(boardId, turns);
+    const { promise: tooLate, cancel, signal } = rejectAfter(WAIT_MS);
+    const turn = turns(async () => {
+      signal.throwIfAborted();
+      cancel();
+      return work();
+    });
+    try {
+      return await Promise.race([turn, tooLate]);
+    } finally {
+      // The turn itself is over a moment later.
+      setImmediate(() => {
+        if (turns.activeCount + turns.pendingCount === 0) this.#boards.delete(boardId);
+      });
+    }
+  }
+}
+
+function rejectAfter(ms: number) {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const timer = setTimeout(() => controller.abort(unavailable('This board is busy. Try again in a moment.')), ms);
+  const promise = new Promise<never>((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  return { promise, signal, cancel: () => clearTimeout(timer) };
+}

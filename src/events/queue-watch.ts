@@ -1,0 +1,43 @@
+// Looks at the server's queue of notifications, which one listener that does not read fills for everybody.
+
+import type { ClientBase } from 'pg';
+import type { Logger } from '../logger.ts';
+
+/** Of the whole queue, which holds 8 GB unless configured otherwise. When it is full, every NOTIFY fails its commit. */
+const WARN_AT = 0.01;
+const ACT_AT = 0.1;
+
+const endStuckListenersSql = `
+  select pg_terminate_backend(pid) from pg_stat_activity
+  where datname = current_database() and application_name = 'teamboard listener' and wait_event = 'ClientWrite'`;
+
+/**
+ * The queue goes as far back as the slowest listener of the server. A node that was stopped, and whose kernel still
+ * answers for it, keeps it there for ever, and PostgreSQL sees only an idle session that waits for its client. It is
+ * ended here; should it have been alive, it connects again and reads what it has missed (E4).
+ */
+export class QueueWatch {
+  readonly #log: Logger;
+  #isWarned = false;
+
+  constructor({ log }: { log: Logger }) {
+    this.#log = log;
+  }
+
+  /** Call now and then. @throws what the database throws */
+  async look(client: ClientBase): Promise<void> {
+    const { rows } = await client.query<{ usage: number }>('select pg_notification_queue_usage() as usage');
+    const { usage = 0 } = rows[0] ?? {};
+    if (usage < WARN_AT) {
+      if (this.#isWarned) this.#log.info({ usage }, 'the queue of notifications is short again');
+      this.#isWarned = false;
+      return;
+    }
+    const ended = usage < ACT_AT ? 0 : ((await client.query(endStuckListenersSql)).rowCount ?? 0);
+    if (this.#isWarned && ended === 0) return;
+    this.#isWarned = true;
+    const advice =
+      'look in pg_stat_activity for a session that has listened and is long in a transaction, or does not read';
+    this.#log.warn({ usage, ended }, `the queue of notifications fills up; ${advice}`);
+  }
+}
