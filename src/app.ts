@@ -14,6 +14,7 @@ import type { Config } from './config.ts';
 import { BoardEvent } from './events/board-event.ts';
 import eventsPlugin from './events/events-plugin.ts';
 import closingPlugin from './http/closing-plugin.ts';
+import connectionLimitPlugin from './http/connection-limit-plugin.ts';
 import headersPlugin from './http/headers-plugin.ts';
 import openApiPlugin from './http/openapi-plugin.ts';
 import problemPlugin, { answerClientError, answerFrameworkError } from './http/problem-plugin.ts';
@@ -57,6 +58,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   await app.register(headersPlugin, { overTls });
   await app.register(problemPlugin);
   await app.register(closingPlugin);
+  await app.register(connectionLimitPlugin, { streamsPerNode: config.streamsPerNode });
   await app.register(validationPlugin);
   await app.register(fastifyAccepts);
   await app.register(openApiPlugin, {

@@ -3,6 +3,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { createSession } from 'better-sse';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import pLimit from 'p-limit';
 import { uuidv7 } from 'uuidv7';
 import { notFound, Problem } from '../errors.ts';
 import { parseCursor } from '../events/cursor.ts';
@@ -18,6 +19,11 @@ import type { StreamLimits, StreamRefusal } from './stream-limits.ts';
 import type { WaitingBytes } from './waiting-bytes.ts';
 
 const RETRY_AFTER_SECONDS = 10;
+/**
+ * A failover resets all streams of a node in one instant. What they then ask of the database at a time, so that writes
+ * find a connection in between.
+ */
+const lookups = pLimit(4);
 
 export interface StreamOpenerOptions {
   hub: Hub;
@@ -53,7 +59,7 @@ export async function openStream(
   reply: FastifyReply,
 ): Promise<void> {
   const { hub, openStreams, limits, heartbeatSeconds } = options;
-  const readSnapshot = wantsSnapshot ? () => options.readSnapshot(userId, boardId) : undefined;
+  const readSnapshot = wantsSnapshot ? () => lookups(options.readSnapshot, userId, boardId) : undefined;
   const giveBack = limits.take(userId, boardId);
   if (typeof giveBack === 'string') throw refuse(giveBack);
   const board = await hub.attach(boardId).catch((error) => {
@@ -91,7 +97,7 @@ export async function openStream(
       board,
       admittedAt: extent.head,
       heartbeatSeconds,
-      maySee: () => options.maySee(userId, boardId),
+      maySee: () => lookups(options.maySee, userId, boardId),
       readSnapshot,
       onEnd: (reason, error) => {
         if (error) request.log.error({ err: error, streamId: stream.id }, 'stream failed');
