@@ -26,8 +26,12 @@ export interface PrivatePostgres {
   start(): Promise<void>;
   /** Stops, copies the data as they are, and starts again. @returns the folder of the copy */
   copy(): Promise<string>;
-  /** Crashes, and promotes the copy in its place: a new timeline, without what was written after {@link copy}. */
-  failOver(copy: string): Promise<void>;
+  /**
+   * Crashes, and promotes the copy in its place: a new timeline, without what was written after {@link copy}.
+   *
+   * @param asStandby called before the promotion, while the copy can be read and not written
+   */
+  failOver(copy: string, asStandby?: () => Promise<void>): Promise<void>;
 }
 
 export interface PrivatePostgresOptions {
@@ -106,11 +110,12 @@ export async function startPrivatePostgres(
     return target;
   }
 
-  async function failOver(target: string): Promise<void> {
+  async function failOver(target: string, asStandby = async () => {}): Promise<void> {
     await crash();
     await writeFile(join(target, 'standby.signal'), '');
     folder = target;
     await start();
+    await asStandby();
     await run('postgres', 'select pg_promote()');
   }
 

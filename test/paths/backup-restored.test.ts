@@ -1,0 +1,50 @@
+// A backup is restored into the same server: the last event is lost, and its number is given out again. Only the value
+// that the instructions for a restore change tells the two histories apart.
+
+import t from 'tap';
+import { openStream } from '../helpers/event-stream.ts';
+import { startNode, useDatabase } from '../helpers/node.ts';
+import { openBoard } from '../helpers/open-board.ts';
+
+t.test('another history of the database resets every stream before its first event (E2)', async (t) => {
+  const { url, sql } = await useDatabase(t);
+  const node = await startNode(t, url);
+  const { ada, boardId, stream: live } = await openBoard(t, node);
+  const insert = (text: string) => sql('insert into items (board_id, text) values ($1, $2)', [boardId, text]);
+  const withSnapshot = await openStream(t, node.url, boardId, { ...ada, query: '?snapshot=true' });
+  await withSnapshot.next('snapshot');
+  await insert('lost');
+  await Promise.all([live.next('changed'), withSnapshot.next('changed')]);
+  await sql(`do $$ begin
+    set local session_replication_role = replica;
+    delete from items where board_id = '${boardId}';
+    delete from board_events where board_id = '${boardId}' and seq = 3;
+    update board_log set head = 2 where board_id = '${boardId}';
+    update log_epoch set value = gen_random_uuid();
+  end $$`);
+  await sql(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where datname = current_database() and application_name = 'teamboard listener'`,
+  );
+  const reset = await live.next('reset');
+  await insert('anew');
+  await live.next('changed', ({ data }) => data.object.text === 'anew');
+  await withSnapshot.next('changed', ({ data }) => data.object.text === 'anew');
+  t.equal(reset.data.reason, 'epoch');
+  t.match(reset.data.cursor, /-2$/);
+  t.strictSame(
+    live.frames.map(({ event }) => event),
+    ['ready', 'changed', 'reset', 'changed'],
+  );
+  t.strictSame(
+    withSnapshot.frames.map(({ event }) => event),
+    ['ready', 'snapshot', 'changed', 'snapshot', 'changed'],
+  );
+  t.not(live.frames[1]?.id, live.frames[3]?.id, 'the same seq of another history has another cursor');
+
+  const returning = await openStream(t, node.url, boardId, {
+    ...ada,
+    headers: { 'last-event-id': live.frames[1]?.id ?? '' },
+  });
+  t.equal((await returning.next('reset')).data.reason, 'epoch');
+});

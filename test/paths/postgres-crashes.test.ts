@@ -1,0 +1,51 @@
+// PostgreSQL ends without a word, under writes, and recovers from its log when it is started again.
+
+import t from 'tap';
+import { type AcknowledgedWrites, checkTold, startWriters } from '../helpers/acknowledged-writes.ts';
+import { openStream } from '../helpers/event-stream.ts';
+import { startNode } from '../helpers/node.ts';
+import { openBoard } from '../helpers/open-board.ts';
+import { startPrivatePostgres } from '../helpers/private-postgres.ts';
+import { until } from '../helpers/until.ts';
+
+const ANSWERED_MS = 3000;
+
+const refusedOf = ({ attempts }: AcknowledgedWrites) => attempts.filter(({ status }) => status !== 201);
+
+t.test('a crash of PostgreSQL loses nothing acknowledged, and heals by itself (E1, E2, E8)', async (t) => {
+  const postgres = await startPrivatePostgres(t);
+  const node = await startNode(t, postgres.url);
+  const { ada, boardId, stream } = await openBoard(t, node);
+  const start = stream.frames[0]?.data.cursor;
+  const writes = startWriters(t, { urls: [node.url], boardId, client: ada, writers: 4 });
+  for (let round = 1; round <= 2; round += 1) {
+    await writes.more(20);
+    const before = refusedOf(writes).length;
+    await postgres.crash();
+    await until(() => refusedOf(writes).length >= before + 10, 'writes to be refused');
+    const startedAt = performance.now();
+    await postgres.start();
+    await writes.more(1);
+    t.comment(`${Math.round(performance.now() - startedAt)} ms from the start to an acknowledged write`);
+  }
+  // As the kernel does when memory runs out. PostgreSQL then ends all its processes, and recovers without help.
+  await writes.more(20);
+  const before = refusedOf(writes).length;
+  const { rows } = await node.app.pool.query<{ pid: number }>('select pg_backend_pid() as pid');
+  if (rows[0]) process.kill(rows[0].pid, 'SIGKILL');
+  await until(() => refusedOf(writes).length > before, 'writes to be refused');
+  await writes.more(20);
+  await writes.stop();
+  await checkTold(t, writes, stream);
+  t.notOk(stream.closed);
+
+  const returning = await openStream(t, node.url, boardId, { ...ada, headers: { 'last-event-id': start } });
+  await checkTold(t, writes, returning);
+  t.strictSame(returning.seqs, stream.seqs);
+
+  const refused = refusedOf(writes);
+  t.strictSame([...new Set(refused.map(({ status, retryAfter }) => `${status} ${retryAfter}`))], ['503 2']);
+  const slowest = Math.round(Math.max(...refused.map(({ ms }) => ms)));
+  t.comment(`${refused.length} of ${writes.attempts.length} writes refused, the slowest after ${slowest} ms`);
+  t.ok(slowest < ANSWERED_MS, 'no write hangs');
+});
