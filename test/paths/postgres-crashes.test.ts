@@ -3,6 +3,7 @@
 import t from 'tap';
 import { type AcknowledgedWrites, checkTold, startWriters } from '../helpers/acknowledged-writes.ts';
 import { openStream } from '../helpers/event-stream.ts';
+import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
 import { startNode } from '../helpers/node.ts';
 import { openBoard } from '../helpers/open-board.ts';
 import { startPrivatePostgres } from '../helpers/private-postgres.ts';
@@ -17,6 +18,16 @@ t.test('a crash of PostgreSQL loses nothing acknowledged, and heals by itself (E
   const node = await startNode(t, postgres.url);
   const { ada, boardId, stream } = await openBoard(t, node);
   const start = stream.frames[0]?.data.cursor;
+
+  // Of this write nobody knows whether it was done, and then PostgreSQL crashes.
+  const proxy = await startFaultyProxy(t, postgres.url);
+  const cutOff = await startNode(t, proxy.url);
+  const unsure = (at: typeof node) =>
+    ada.at(at).post(`/boards/${boardId}/items`, { text: 'unsure' }, { 'idempotency-key': 'unsure' });
+  const cut = proxy.cutAnswerTo('unsure');
+  t.equal((await unsure(cutOff)).status, 503);
+  await cut;
+
   const writes = startWriters(t, { urls: [node.url], boardId, client: ada, writers: 4 });
   for (let round = 1; round <= 2; round += 1) {
     await writes.more(20);
@@ -36,6 +47,9 @@ t.test('a crash of PostgreSQL loses nothing acknowledged, and heals by itself (E
   await until(() => refusedOf(writes).length > before, 'writes to be refused');
   await writes.more(20);
   await writes.stop();
+  const repeat = await unsure(node);
+  t.equal(repeat.status, 201);
+  t.equal(repeat.headers.get('idempotent-replayed'), 'true', 'a crash forgets no key');
   await checkTold(t, writes, stream);
   t.notOk(stream.closed);
 
