@@ -8,11 +8,14 @@
 --   after a promotion;
 -- * log_epoch.value, that restore instructions can change where both stay the same.
 --
--- Fails on a standby, which has no WAL of its own: what it holds may not become the history.
+-- Fails on a standby: what it holds may not become the history.
 create function current_epoch() returns text language plpgsql stable as $$
 declare
   system text := '';
 begin
+  if pg_is_in_recovery() then
+    raise exception 'a standby has no history of its own' using errcode = 'read_only_sql_transaction';
+  end if;
   begin
     select system_identifier::text into system from pg_control_system();
   exception when insufficient_privilege then null;
