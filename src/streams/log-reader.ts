@@ -18,7 +18,7 @@ const PAGES_PER_READ = 16;
  * different cursors read the same few pages. It is also the most that is read of one board at a time.
  */
 const PAGE_EVENTS = 100;
-/** Bytes of full pages that are kept for those who take a page in several pieces, or come a little later. */
+/** Bytes of pages that are kept for those who take a page in several pieces, or come a little later. */
 const KEPT_PAGE_BYTES = 8 * 1024 * 1024;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 2000;
@@ -42,7 +42,7 @@ export class LogReader {
   /** Boards whose log may have grown. */
   readonly #dirty = new Set<string>();
   readonly #pages = new PageQueue();
-  /** By place. A full page never changes, as long as the history is the same. */
+  /** By place. What a page holds never changes, as long as the history is the same; the last one grows. */
   readonly #kept = new LRUCache<string, FrameBatch>({
     maxSize: KEPT_PAGE_BYTES,
     sizeCalculation: ({ bytes }) => bytes,
@@ -76,7 +76,8 @@ export class LogReader {
     if (this.#isStopped) return Promise.resolve(undefined);
     const start = after - (after % PAGE_EVENTS);
     const kept = this.#kept.get(placeOf(boardId, start));
-    if (kept) return Promise.resolve(kept);
+    const head = this.#options.headOf(boardId) ?? Infinity;
+    if (kept && (kept.frames.length === PAGE_EVENTS || kept.to >= head)) return Promise.resolve(kept);
     const { page } = this.#pages.request(boardId, start);
     void this.#read();
     return page;
@@ -156,8 +157,7 @@ export class LogReader {
       const found = events[index] ?? [];
       const page = found.length > 0 ? this.#options.encode(found) : undefined;
       resolve(page);
-      const isFull = page?.from === after && page.to === after + PAGE_EVENTS;
-      if (isFull) this.#kept.set(placeOf(boardId, after), page);
+      if (page) this.#kept.set(placeOf(boardId, after), page);
     }
   }
 
