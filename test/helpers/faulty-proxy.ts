@@ -8,8 +8,13 @@ export interface FaultyProxy {
   url: string;
   /** Both ends keep an open connection, and nothing comes through. What connects later is carried. */
   swallow(): void;
-  /** Runs a statement of one word and no rows in each idle session, of which its client learns nothing. */
-  inject(sql: string, tag: string): void;
+  /**
+   * Runs a statement without rows in each session, as soon as that is idle; its client learns nothing of it.
+   *
+   * @param tag of the answer: `UNLISTEN`
+   * @param application only in the sessions of this `application_name`
+   */
+  inject(sql: string, tag: string, application?: string): void;
   /**
    * The next statement that carries `text` reaches the server, and its connection is cut when the server answers: the
    * client learns nothing of what has been committed. Resolves then.
@@ -26,7 +31,7 @@ export async function startFaultyProxy(t: Teardown, databaseUrl: string): Promis
   const folder = upstream.searchParams.get('host') ?? '';
   const path = `${folder}/.s.PGSQL.${upstream.searchParams.get('port') ?? 5432}`;
   const sockets = new Set<net.Socket>();
-  const injectors = new Set<(sql: string, tag: string) => void>();
+  const sessions = new Set<Session>();
   let isCut = false;
   let doomed: { text: string; onCut: () => void } | undefined;
   const server = net.createServer((client) => {
@@ -40,18 +45,12 @@ export async function startFaultyProxy(t: Teardown, databaseUrl: string): Promis
       socket.on('error', () => {});
       socket.on('close', () => sockets.delete(socket));
     }
-    let toDiscard = 0;
-    const inject = (sql: string, tag: string) => {
-      // Messages of the protocol: Query in; CommandComplete and ReadyForQuery out.
-      const query = Buffer.from(`Q0000${sql}\0`);
-      query.writeInt32BE(query.length - 1, 1);
-      toDiscard += 1 + 4 + tag.length + 1 + 6;
-      server.write(query);
-    };
-    injectors.add(inject);
+    const session = new Session((query) => server.write(query));
+    sessions.add(session);
     client.pipe(server);
     let cutAtAnswer: (() => void) | undefined;
     client.on('data', (data: Buffer) => {
+      session.heardClient(data);
       if (!doomed || !data.includes(doomed.text)) return;
       cutAtAnswer = doomed.onCut;
       doomed = undefined;
@@ -62,13 +61,12 @@ export async function startFaultyProxy(t: Teardown, databaseUrl: string): Promis
         cutAtAnswer();
         return;
       }
-      const kept = data.subarray(Math.min(toDiscard, data.length));
-      toDiscard -= data.length - kept.length;
+      const kept = session.heardServer(data);
       if (kept.length > 0 && !client.destroyed) client.write(kept);
     });
     client.on('close', () => server.destroy());
     server.on('close', () => {
-      injectors.delete(inject);
+      sessions.delete(session);
       client.destroy();
     });
   });
@@ -89,8 +87,8 @@ export async function startFaultyProxy(t: Teardown, databaseUrl: string): Promis
         socket.pause();
       }
     },
-    inject: (sql, tag) => {
-      for (const inject of injectors) inject(sql, tag);
+    inject: (sql, tag, application = '') => {
+      for (const session of sessions) if (session.application.includes(application)) session.inject(sql, tag);
     },
     cutAnswerTo: (text) =>
       new Promise((onCut) => {
@@ -104,4 +102,69 @@ export async function startFaultyProxy(t: Teardown, databaseUrl: string): Promis
       isCut = false;
     },
   };
+}
+
+/** One connection, message by message: what is announced between a statement and its answer must come through. */
+class Session {
+  /** The client's first packet, which names its application among other things. */
+  application = '';
+  readonly #send: (query: Buffer) => void;
+  readonly #waiting: Array<{ query: Buffer; tag: string }> = [];
+  /** What has begun and not ended of a message of the server. */
+  #rest = Buffer.alloc(0);
+  #isIdle = false;
+  /** The answer that is taken out next: CommandComplete with this tag, then ReadyForQuery. */
+  #dropping: string | undefined;
+
+  constructor(send: (query: Buffer) => void) {
+    this.#send = send;
+  }
+
+  inject(sql: string, tag: string): void {
+    const query = Buffer.from(`Q0000${sql}\0`);
+    query.writeInt32BE(query.length - 1, 1);
+    this.#waiting.push({ query, tag });
+    this.#sendNext();
+  }
+
+  heardClient(data: Buffer): void {
+    this.application ||= data.toString('latin1');
+    this.#isIdle = false;
+  }
+
+  /** @returns what the client may hear of it */
+  heardServer(data: Buffer): Buffer {
+    const all = Buffer.concat([this.#rest, data]);
+    const kept: Buffer[] = [];
+    let at = 0;
+    while (at + 5 <= all.length) {
+      const end = at + 1 + all.readInt32BE(at + 1);
+      if (end > all.length) break;
+      const message = all.subarray(at, end);
+      if (!this.#isDropped(message)) kept.push(message);
+      at = end;
+    }
+    this.#rest = all.subarray(at);
+    return Buffer.concat(kept);
+  }
+
+  #isDropped(message: Buffer): boolean {
+    const type = String.fromCharCode(message[0] ?? 0);
+    if (type === 'C' && this.#dropping === message.toString('latin1', 5, message.length - 1)) return true;
+    if (type !== 'Z') return false;
+    const isDropped = this.#dropping !== undefined;
+    this.#dropping = undefined;
+    // A client that has sent something meanwhile gets its own answer, and its own ReadyForQuery, next.
+    if (!isDropped) this.#isIdle = true;
+    this.#sendNext();
+    return isDropped;
+  }
+
+  #sendNext(): void {
+    if (!this.#isIdle || this.#dropping !== undefined) return;
+    const next = this.#waiting.shift();
+    if (!next) return;
+    this.#dropping = next.tag;
+    this.#send(next.query);
+  }
 }

@@ -32,6 +32,8 @@ export interface PrivatePostgres {
    * @param asStandby called before the promotion, while the copy can be read and not written
    */
   failOver(copy: string, asStandby?: () => Promise<void>): Promise<void>;
+  /** Stops, and promotes a copy in its place: a new timeline that holds all that was written. */
+  promoteCopy(): Promise<void>;
 }
 
 export interface PrivatePostgresOptions {
@@ -74,6 +76,7 @@ export async function startPrivatePostgres(
     crash,
     copy,
     failOver,
+    promoteCopy,
     get folder() {
       return folder;
     },
@@ -103,15 +106,31 @@ export async function startPrivatePostgres(
 
   async function copy(): Promise<string> {
     await stop();
-    const target = await mkdtemp(join(home, 'copy-'));
-    await cp(folder, target, { recursive: true });
-    if (user) await giveTo(user, target);
+    const target = await copyFolder();
     await start();
     return target;
   }
 
-  async function failOver(target: string, asStandby = async () => {}): Promise<void> {
+  async function copyFolder(): Promise<string> {
+    const target = await mkdtemp(join(home, 'copy-'));
+    await cp(folder, target, { recursive: true });
+    if (user) await giveTo(user, target);
+    return target;
+  }
+
+  async function failOver(target: string, asStandby?: () => Promise<void>): Promise<void> {
     await crash();
+    await promote(target, asStandby);
+  }
+
+  async function promoteCopy(): Promise<void> {
+    await stop();
+    const former = folder;
+    await promote(await copyFolder());
+    await rm(former, { recursive: true, force: true });
+  }
+
+  async function promote(target: string, asStandby = async () => {}): Promise<void> {
     await writeFile(join(target, 'standby.signal'), '');
     folder = target;
     await start();
