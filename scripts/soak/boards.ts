@@ -1,0 +1,89 @@
+// The boards of a run: how much is written on each, and who belongs to them.
+
+import { Client } from '../../test/helpers/client.ts';
+import type { ReaderKind } from './reader-kinds.ts';
+import type { SteadyClient } from './steady-client.ts';
+
+interface BoardPlan {
+  name: string;
+  restWriters: number;
+  sqlWriters: number;
+  /** Between two writes of one writer, on average. */
+  paceMs: number;
+  /** Characters of an item's text, at most. */
+  textLength: number;
+  readers: Partial<Record<ReaderKind, number>>;
+}
+
+/** About 110 writes per second in all. The bulky board fills the buffers of those who do not read. */
+export const boardPlans: BoardPlan[] = [
+  {
+    name: 'hot',
+    restWriters: 9,
+    sqlWriters: 1,
+    paceMs: 250,
+    textLength: 120,
+    readers: { fast: 8, snapshot: 2, slow: 1, dropping: 3, cut: 2, lying: 1, 'half-open': 1 },
+  },
+  {
+    name: 'hot too',
+    restWriters: 6,
+    sqlWriters: 2,
+    paceMs: 250,
+    textLength: 120,
+    readers: { fast: 6, slow: 2, dropping: 2, lying: 2, cut: 1, stalled: 1 },
+  },
+  {
+    name: 'bulky',
+    restWriters: 3,
+    sqlWriters: 0,
+    paceMs: 200,
+    textLength: 9900,
+    readers: { fast: 1, stalled: 4, slow: 2, dropping: 1, cut: 1, snapshot: 1 },
+  },
+  {
+    name: 'warm',
+    restWriters: 2,
+    sqlWriters: 1,
+    paceMs: 700,
+    textLength: 300,
+    readers: { fast: 2, snapshot: 1, lying: 1, 'half-open': 1, 'byte by byte': 1, cut: 1 },
+  },
+  {
+    name: 'quiet',
+    restWriters: 1,
+    sqlWriters: 0,
+    paceMs: 3000,
+    textLength: 2000,
+    readers: { fast: 2, 'half-open': 1, 'byte by byte': 1, cut: 1 },
+  },
+];
+
+export interface SoakUser {
+  id: string;
+  cookie: string;
+}
+
+export interface SoakBoard extends BoardPlan {
+  id: string;
+}
+
+/** @returns the boards, which their owner has made through the API */
+export async function createBoards(url: string): Promise<SoakBoard[]> {
+  const owner = await Client.signUp({ url }, 'Owner');
+  const boards: SoakBoard[] = [];
+  for (const plan of boardPlans) boards.push({ ...plan, id: await owner.createBoard(plan.name) });
+  return boards;
+}
+
+/** @returns a new user, who may write on the board */
+export async function createMember(
+  url: string,
+  sql: SteadyClient,
+  boardId: string,
+  name: string,
+): Promise<{ id: string; cookie: string }> {
+  const { user, cookie } = await Client.signUp({ url }, name);
+  await sql.query(`insert into members (board_id, user_id, role) values ($1, $2, 'editor')`, [boardId, user.id]);
+  return { id: user.id, cookie };
+}

@@ -1,0 +1,110 @@
+// What may stand between a client and a node, and breaks what it carries.
+
+import { once } from 'node:events';
+import net from 'node:net';
+import type { Teardown } from '../../test/helpers/teardown.ts';
+import type { Random } from './random.ts';
+
+/**
+ * `slicing`: every byte comes in a packet of its own. `cutting`: the connection is reset after some bytes, in the
+ * middle of an event. `swallowing`: after some seconds nothing comes through any more, and nobody is told.
+ */
+export type ProxyFault = 'slicing' | 'cutting' | 'swallowing';
+
+/** Bytes that are sliced at a time, and how often: a stream of about 4 KB/s. */
+const SLICED_BYTES = 20;
+const SLICING_MS = 5;
+
+export interface ClientProxy {
+  port: number;
+  /** What it holds to the node behind clients that have gone; they end. */
+  dropGhosts(): void;
+}
+
+/** Listens on a free port in front of a node, and ends with `t`. */
+export async function startClientProxy(
+  t: Teardown,
+  fault: ProxyFault,
+  nodePort: number,
+  random: Random,
+): Promise<ClientProxy> {
+  const sockets = new Set<net.Socket>();
+  const ghosts = new Set<net.Socket>();
+  const proxy = net.createServer((client) => {
+    const node = net.connect(nodePort, '127.0.0.1');
+    for (const socket of [client, node]) {
+      socket.setNoDelay(true);
+      sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => sockets.delete(socket));
+    }
+    client.pipe(node);
+    node.on('close', () => client.destroy());
+    if (fault === 'slicing') slice(client, node);
+    if (fault === 'cutting') cut(client, node, random.whole(300, 40_000));
+    if (fault === 'swallowing') swallow(client, node, random.between(2000, 20_000), ghosts);
+    else client.on('close', () => node.destroy());
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  t.teardown(async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => proxy.close(resolve));
+  });
+  return {
+    port: (proxy.address() as net.AddressInfo).port,
+    dropGhosts: () => {
+      for (const ghost of ghosts) ghost.destroy();
+    },
+  };
+}
+
+function slice(client: net.Socket, node: net.Socket): void {
+  const waiting: Buffer[] = [];
+  node.on('data', (data: Buffer) => {
+    waiting.push(data);
+    node.pause();
+  });
+  const timer = setInterval(() => {
+    for (let count = 0; count < SLICED_BYTES; count += 1) {
+      const [first] = waiting;
+      if (!first) {
+        node.resume();
+        return;
+      }
+      client.write(first.subarray(0, 1));
+      if (first.length === 1) waiting.shift();
+      else waiting[0] = first.subarray(1);
+    }
+  }, SLICING_MS);
+  client.on('close', () => clearInterval(timer));
+}
+
+function cut(client: net.Socket, node: net.Socket, bytes: number): void {
+  let left = bytes;
+  node.on('data', (data: Buffer) => {
+    if (client.destroyed) return;
+    client.write(data.subarray(0, left));
+    left -= data.length;
+    // In order, or the client's kernel would throw away what it has not read yet.
+    if (left <= 0) client.end();
+  });
+}
+
+/** Goes on reading, so that the node takes its client for alive: only the age of the stream ends it. */
+function swallow(client: net.Socket, node: net.Socket, afterMs: number, ghosts: Set<net.Socket>): void {
+  let swallows = false;
+  const timer = setTimeout(() => {
+    swallows = true;
+    ghosts.add(node);
+    client.unpipe(node);
+  }, afterMs);
+  node.on('data', (data: Buffer) => {
+    if (!swallows && !client.destroyed) client.write(data);
+  });
+  client.on('close', () => {
+    clearTimeout(timer);
+    if (!swallows) node.destroy();
+  });
+  node.on('close', () => ghosts.delete(node));
+}

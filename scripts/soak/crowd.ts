@@ -1,0 +1,138 @@
+// Everyone who uses the boards: those who write, those who read, and those who watch.
+
+import type { Teardown } from '../../test/helpers/teardown.ts';
+import { Auditor } from './auditor.ts';
+import { createBoards, createMember, type SoakBoard } from './boards.ts';
+import { type ClientProxy, type ProxyFault, startClientProxy } from './client-proxy.ts';
+import type { Cluster } from './cluster.ts';
+import type { EventRecord } from './event-record.ts';
+import type { Figures } from './figures.ts';
+import type { Ledger } from './ledger.ts';
+import { OpenStreams } from './open-streams.ts';
+import { PresenceObserver } from './presence-observer.ts';
+import type { Random } from './random.ts';
+import { Reader } from './reader.ts';
+import { type ReaderKind, readerKinds } from './reader-kinds.ts';
+import { RestWriter } from './rest-writer.ts';
+import { SqlWriter } from './sql-writer.ts';
+import { SteadyClient } from './steady-client.ts';
+import type { Violations } from './violations.ts';
+
+export interface CrowdOptions {
+  cluster: Cluster;
+  random: Random;
+  record: EventRecord;
+  ledger: Ledger;
+  figures: Figures;
+  violations: Violations;
+}
+
+export interface Crowd {
+  boards: SoakBoard[];
+  writers: Array<RestWriter | SqlWriter>;
+  readers: Reader[];
+  proxies: Record<ProxyFault, ClientProxy[]>;
+  auditor: Auditor;
+  presence: PresenceObserver;
+  openStreams: OpenStreams;
+  /** Of a member of each board, in their order. */
+  cookies: string[];
+}
+
+/** Below this pace something is written on a board many times a second. */
+const BUSY_PACE_MS = 300;
+/** Of a board's readers share their user with another one: joining and leaving is about users, not streams. */
+const USERS_PER_READER = 0.75;
+
+/** Makes the boards and all who use them; nobody has begun yet. What is connected ends with `t`. */
+export async function gatherCrowd(t: Teardown, options: CrowdOptions): Promise<Crowd> {
+  const { cluster, ledger, record, violations } = options;
+  const [node] = cluster.nodes;
+  if (!node) throw new Error('no node');
+  const sql = steadyClient(t, options, 'soak crowd');
+  const boards = await createBoards(node.url);
+  const boardIds = boards.map(({ id }) => id);
+  const auditor = new Auditor({
+    client: steadyClient(t, options, 'soak auditor'),
+    boardIds,
+    record,
+    ledger,
+    violations,
+  });
+  const openStreams = new OpenStreams();
+  const presence = new PresenceObserver({ redisUrl: cluster.redis.url, boardIds, openStreams, violations });
+  const proxies = await startProxies(t, options);
+  const crowd: Crowd = { boards, writers: [], readers: [], proxies, auditor, presence, openStreams, cookies: [] };
+  for (const board of boards) {
+    const join = (name: string) => createMember(node.url, sql, board.id, `${name} of ${board.name}`);
+    crowd.writers.push(...(await createWriters(t, options, board, join)));
+    const { readers, cookie } = await createReaders(options, crowd, board, join);
+    crowd.readers.push(...readers);
+    crowd.cookies.push(cookie);
+  }
+  return crowd;
+}
+
+type Join = (name: string) => Promise<{ id: string; cookie: string }>;
+
+function steadyClient(t: Teardown, { cluster }: CrowdOptions, name: string): SteadyClient {
+  const client = new SteadyClient(cluster.postgres.url, name);
+  t.teardown(() => client.end());
+  return client;
+}
+
+async function startProxies(
+  t: Teardown,
+  { cluster, random }: CrowdOptions,
+): Promise<Record<ProxyFault, ClientProxy[]>> {
+  const start = (fault: ProxyFault) =>
+    Promise.all(cluster.nodes.map(({ port }, index) => startClientProxy(t, fault, port, random.fork(index))));
+  return { slicing: await start('slicing'), cutting: await start('cutting'), swallowing: await start('swallowing') };
+}
+
+async function createWriters(
+  t: Teardown,
+  options: CrowdOptions,
+  board: SoakBoard,
+  join: Join,
+): Promise<Array<RestWriter | SqlWriter>> {
+  const { cluster, random, ledger, violations } = options;
+  const writers: Array<RestWriter | SqlWriter> = [];
+  for (let index = 0; index < board.restWriters; index += 1) {
+    const name = `${board.name.replaceAll(' ', '-')}-rest-${index}`;
+    const user = await join(name);
+    const own = random.fork(1000 + writers.length);
+    writers.push(new RestWriter({ name, board, user, nodes: cluster.nodes, random: own, ledger, violations }));
+  }
+  for (let index = 0; index < board.sqlWriters; index += 1) {
+    const name = `${board.name.replaceAll(' ', '-')}-sql-${index}`;
+    const own = random.fork(2000 + writers.length);
+    writers.push(new SqlWriter({ name, board, client: steadyClient(t, options, name), random: own, ledger }));
+  }
+  return writers;
+}
+
+async function createReaders(
+  options: CrowdOptions,
+  crowd: Crowd,
+  board: SoakBoard,
+  join: Join,
+): Promise<{ readers: Reader[]; cookie: string }> {
+  const kinds = readerKinds.flatMap((kind) => Array.from<ReaderKind>({ length: board.readers[kind] ?? 0 }).fill(kind));
+  const users: Array<{ id: string; cookie: string }> = [];
+  for (let index = 0; index < Math.ceil(kinds.length * USERS_PER_READER); index += 1) {
+    users.push(await join(`reader ${index}`));
+  }
+  const { cluster, random, record, ledger, figures, violations } = options;
+  const { auditor, openStreams, proxies } = crowd;
+  const readers = kinds.map((kind, index) => {
+    const user = users[index % users.length] as { id: string; cookie: string };
+    return new Reader({
+      ...{ name: `${kind} reader ${index} of ${board.name}`, kind, user, boardId: board.id },
+      ...{ nodes: cluster.nodes, proxies, random: random.fork(3000 + crowd.readers.length + index) },
+      ...{ record, auditor, ledger, openStreams, violations, figures },
+      isOnBusyBoard: board.paceMs <= BUSY_PACE_MS,
+    });
+  });
+  return { readers, cookie: users[0]?.cookie ?? '' };
+}

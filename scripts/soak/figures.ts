@@ -1,0 +1,43 @@
+// What is counted and measured while the soak runs.
+
+import type { Mutation } from './ledger.ts';
+import { Recovery } from './recovery.ts';
+
+export interface Percentiles {
+  p50: number;
+  p99: number;
+  max: number;
+}
+
+/** @returns undefined when there is nothing to take them of */
+export function percentiles(values: readonly number[]): Percentiles | undefined {
+  if (values.length === 0) return undefined;
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
+}
+
+export class Figures {
+  readonly recovery = new Recovery();
+  /** From the answer to a write until a fast reader has it, in milliseconds; 0 when the reader was first. */
+  readonly latencies: number[] = [];
+  frames = 0;
+  connections = 0;
+  readonly #counts = new Map<string, Map<string, number>>();
+
+  count(group: 'resets' | 'closes' | 'faults' | 'ends', name: string): void {
+    const counts = this.#counts.get(group) ?? new Map<string, number>();
+    this.#counts.set(group, counts.set(name, (counts.get(name) ?? 0) + 1));
+  }
+
+  counts(group: 'resets' | 'closes' | 'faults' | 'ends'): ReadonlyMap<string, number> {
+    return this.#counts.get(group) ?? new Map();
+  }
+
+  /** A fast reader got an event of this write. */
+  delivered(reader: string, mutation: Mutation): void {
+    const now = performance.now();
+    this.latencies.push(now - (mutation.acknowledgedAt ?? now));
+    this.recovery.delivered(reader, mutation.startedAt, now);
+  }
+}

@@ -1,0 +1,104 @@
+// The course of a run: everyone begins, the faults come and go, all becomes calm, and is checked.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Teardown } from '../../test/helpers/teardown.ts';
+import { checkBoards, checkLogs, checkMemory, checkNodesAreUp, checkReadersCatchUp } from './checks.ts';
+import { startCluster } from './cluster.ts';
+import { gatherCrowd } from './crowd.ts';
+import { EventRecord } from './event-record.ts';
+import { askEpoch, createDeeds } from './fault-deeds.ts';
+import { FaultHistory, Faults } from './faults.ts';
+import { Figures } from './figures.ts';
+import { Ledger } from './ledger.ts';
+import { showProgress } from './progress.ts';
+import { Random } from './random.ts';
+import { printReport, printSchedule, printVerdict, progressLine, type ReportOptions } from './report.ts';
+import { drawSchedule } from './schedule.ts';
+import { Violations } from './violations.ts';
+
+const SAMPLE_MS = 1000;
+/** How long a write may go on being repeated when all is well again. */
+const LAST_WRITES_MS = 30_000;
+
+export interface SoakOptions {
+  minutes: number;
+  nodeCount: number;
+  seed: number;
+  /** Where the nodes' logs go. */
+  folder: string;
+}
+
+/** @returns true when everything held */
+export async function runSoak(t: Teardown, options: SoakOptions, signal: AbortSignal): Promise<boolean> {
+  const { minutes, nodeCount, seed, folder } = options;
+  const random = new Random(seed);
+  const schedule = drawSchedule(random, minutes, nodeCount);
+  printSchedule(seed, schedule);
+  const history = new FaultHistory();
+  const violations = new Violations(() => history.recent);
+  const figures = new Figures();
+  const ledger = new Ledger(violations);
+  const record = new EventRecord(violations);
+  const cannotStart = () => history.isRecent('postgres') || history.isRecent('listener');
+  const cluster = await startCluster(t, { nodeCount, folder, violations, cannotStart });
+  const { nodes, postgres } = cluster;
+  const crowd = await gatherCrowd(t, { cluster, random: random.fork(1), record, ledger, figures, violations });
+  record.epochs.begin(await askEpoch(postgres.url), Date.now());
+  const reported: ReportOptions = { seed, startedAt: performance.now(), nodes, crowd, ledger, figures, violations };
+  const deeds = createDeeds({
+    ...cluster,
+    epochs: record.epochs,
+    busyBoardId: crowd.boards[0]?.id ?? '',
+    cookie: crowd.cookies[0] ?? '',
+  });
+  const { readers } = crowd;
+  const faults = new Faults({ schedule, nodes, readers, deeds, figures, violations }, history);
+  await begin(t, reported, () => history.active);
+  await Promise.all([faults.run(signal), delay(minutes * 60_000, undefined, { signal }).catch(() => {})]);
+  if (signal.aborted) return false;
+  const catchUpMs = await settleAndCheck(reported);
+  printReport(reported, catchUpMs);
+  printVerdict(reported, folder);
+  return violations.total === 0;
+}
+
+async function begin(t: Teardown, reported: ReportOptions, activeFaults: () => string[]): Promise<void> {
+  const { crowd, nodes } = reported;
+  const { auditor, presence, readers, writers } = crowd;
+  await presence.start();
+  t.teardown(() => presence.stop());
+  auditor.start();
+  for (const each of [...readers, ...writers]) each.start();
+  // Whoever has not come to an end by then has something to say, which nobody hears any more.
+  t.teardown(() => Promise.race([Promise.all(readers.map((reader) => reader.stop())), delay(2000)]));
+  const sampling = setInterval(() => {
+    for (const node of nodes) void node.sampleMemory();
+  }, SAMPLE_MS);
+  t.teardown(() => clearInterval(sampling));
+  t.teardown(showProgress(() => progressLine(reported, activeFaults())));
+}
+
+/** @returns how long the readers took to catch up, in milliseconds */
+async function settleAndCheck({ crowd, nodes, ledger, violations }: ReportOptions): Promise<number> {
+  const { auditor, presence, readers, writers, proxies, boards, cookies } = crowd;
+  await checkNodesAreUp(nodes, violations);
+  const answered = Promise.all(writers.map((writer) => writer.stop())).then(() => true);
+  if (!(await Promise.race([answered, delay(LAST_WRITES_MS, false)]))) {
+    violations.add('every write is answered in the end', writers.map((writer) => writer.describe()).join('; '));
+  }
+  await auditor.stop();
+  await auditor.readToEnd();
+  for (const reader of readers) reader.calm();
+  const catchUpMs = await checkReadersCatchUp(readers, auditor, violations);
+  for (const proxy of proxies.swallowing) proxy.dropGhosts();
+  await presence.compare();
+  await auditor.readToEnd();
+  ledger.close();
+  const [node] = nodes;
+  for (const [index, board] of boards.entries()) {
+    if (node) await checkBoards([board], node, cookies[index] ?? '', auditor, violations);
+  }
+  await checkLogs(nodes, violations);
+  checkMemory(nodes, violations);
+  return catchUpMs;
+}

@@ -1,0 +1,113 @@
+// A writer that knows no API: another service, which writes several rows in a transaction of its own.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SoakBoard } from './boards.ts';
+import type { Ledger, Mutation } from './ledger.ts';
+import type { Random } from './random.ts';
+import type { SteadyClient } from './steady-client.ts';
+
+const RETRY_MS = 300;
+const MOST_ROWS = 6;
+const MOST_ITEMS = 20;
+
+export interface SqlWriterOptions {
+  name: string;
+  board: SoakBoard;
+  client: SteadyClient;
+  random: Random;
+  ledger: Ledger;
+}
+
+export class SqlWriter {
+  readonly #options: SqlWriterOptions;
+  readonly #stopping = new AbortController();
+  #running: Promise<void> | undefined;
+  #count = 0;
+
+  constructor(options: SqlWriterOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  describe(): string {
+    return `${this.#options.name}, at transaction ${this.#count}`;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    const { random, board } = this.#options;
+    while (!signal.aborted) {
+      // A transaction is several events.
+      await delay(board.paceMs * random.between(1, 4), undefined, { signal }).catch(() => {});
+      if (!signal.aborted && !(await this.#write())) await delay(RETRY_MS);
+    }
+  }
+
+  /** @returns false when the database is away */
+  async #write(): Promise<boolean> {
+    const { board, client, random, ledger } = this.#options;
+    const { id, statement, values, events } = await this.#choose();
+    if (events === 0) return true;
+    const mutation = ledger.begin(id, board.id, events);
+    try {
+      await client.query('begin');
+      await client.query(`select set_config('teamboard.mutation_id', $1, true)`, [mutation.id]);
+      await client.query(statement, values);
+      if (random.chance(0.03)) {
+        await client.query('rollback');
+        ledger.refuse(mutation);
+        return true;
+      }
+    } catch {
+      ledger.refuse(mutation);
+      await client.query('rollback').catch(() => {});
+      return false;
+    }
+    return this.#commit(mutation);
+  }
+
+  async #commit(mutation: Mutation): Promise<boolean> {
+    const { client, ledger } = this.#options;
+    try {
+      await client.query('commit');
+      ledger.acknowledge(mutation);
+      return true;
+    } catch {
+      // It may have been committed: the ledger keeps it open.
+      ledger.retry(mutation);
+      return false;
+    }
+  }
+
+  async #choose(): Promise<{ id: string; statement: string; values: unknown[]; events: number }> {
+    const { name, board, client, random } = this.#options;
+    this.#count += 1;
+    const id = `${name}/${this.#count}`;
+    const own = await client
+      .query<{ id: string }>(`select id from items where board_id = $1 and text like $2 order by id`, [
+        board.id,
+        `${name} %`,
+      ])
+      .catch(() => []);
+    const ids = own.map((item) => item.id);
+    if (ids.length > MOST_ITEMS) {
+      return { id, statement: 'delete from items where id = any($1)', values: [ids], events: ids.length };
+    }
+    if (ids.length > 0 && random.chance(0.4)) {
+      const chosen = ids.slice(0, random.whole(1, MOST_ROWS));
+      const statement = 'update items set text = $2 where id = any($1)';
+      return { id, statement, values: [chosen, `${name} ${this.#count} again`], events: chosen.length };
+    }
+    const texts = Array.from({ length: random.whole(1, MOST_ROWS) }, (_, row) => `${name} ${this.#count} ${row}`);
+    const statement = 'insert into items (board_id, text) select $1, unnest($2::text[])';
+    return { id, statement, values: [board.id, texts], events: texts.length };
+  }
+}

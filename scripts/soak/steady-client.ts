@@ -1,0 +1,64 @@
+// A connection to PostgreSQL for those who watch or write beside the nodes: opened again whenever it is lost.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+
+const RETRY_MS = 200;
+const ANSWER_MS = 30_000;
+
+export class SteadyClient {
+  readonly #connectionString: string;
+  readonly #name: string;
+  #client: pg.Client | undefined;
+  #isEnded = false;
+
+  constructor(connectionString: string, name: string) {
+    this.#connectionString = connectionString;
+    this.#name = name;
+  }
+
+  /** @throws the error of the connection or of the statement; the next call opens another connection if need be */
+  async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    const client = await this.#connected();
+    const { rows } = await client.query<Row>(text, values);
+    return rows;
+  }
+
+  /** Tries until it succeeds. For reads only: a statement whose answer was lost is sent again. */
+  async ask<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
+    for (;;) {
+      try {
+        return await this.query<Row>(text, values);
+      } catch (error) {
+        if (this.#isEnded) throw error;
+        await delay(RETRY_MS);
+      }
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#isEnded = true;
+    const client = this.#client;
+    this.#client = undefined;
+    await Promise.race([client?.end().catch(() => {}), delay(500)]);
+  }
+
+  async #connected(): Promise<pg.Client> {
+    if (this.#client) return this.#client;
+    if (this.#isEnded) throw new Error('ended');
+    const client = new pg.Client({
+      connectionString: this.#connectionString,
+      application_name: this.#name,
+      connectionTimeoutMillis: 3000,
+      query_timeout: ANSWER_MS,
+    });
+    const forget = () => {
+      if (this.#client === client) this.#client = undefined;
+    };
+    client.on('error', forget);
+    client.on('end', forget);
+    await client.connect();
+    this.#client = client;
+    return client;
+  }
+}
