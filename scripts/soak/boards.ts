@@ -12,6 +12,8 @@ interface BoardPlan {
   paceMs: number;
   /** Characters of an item's text, at most. */
   textLength: number;
+  /** Characters that each change carries besides. */
+  fillerLength: number;
   readers: Partial<Record<ReaderKind, number>>;
 }
 
@@ -23,6 +25,7 @@ export const boardPlans: BoardPlan[] = [
     sqlWriters: 1,
     paceMs: 250,
     textLength: 120,
+    fillerLength: 0,
     readers: { fast: 8, snapshot: 2, slow: 1, dropping: 3, cut: 2, lying: 1, 'half-open': 1 },
   },
   {
@@ -31,6 +34,7 @@ export const boardPlans: BoardPlan[] = [
     sqlWriters: 2,
     paceMs: 250,
     textLength: 120,
+    fillerLength: 0,
     readers: { fast: 6, slow: 2, dropping: 2, lying: 2, cut: 1, stalled: 1 },
   },
   {
@@ -39,6 +43,7 @@ export const boardPlans: BoardPlan[] = [
     sqlWriters: 0,
     paceMs: 200,
     textLength: 9900,
+    fillerLength: 15_000,
     readers: { fast: 1, stalled: 4, slow: 2, dropping: 1, cut: 1, snapshot: 1 },
   },
   {
@@ -47,6 +52,7 @@ export const boardPlans: BoardPlan[] = [
     sqlWriters: 1,
     paceMs: 700,
     textLength: 300,
+    fillerLength: 0,
     readers: { fast: 2, snapshot: 1, lying: 1, 'half-open': 1, 'byte by byte': 1, cut: 1 },
   },
   {
@@ -55,6 +61,7 @@ export const boardPlans: BoardPlan[] = [
     sqlWriters: 0,
     paceMs: 3000,
     textLength: 2000,
+    fillerLength: 0,
     readers: { fast: 2, 'half-open': 1, 'byte by byte': 1, cut: 1 },
   },
 ];

@@ -95,13 +95,14 @@ export class RestWriter {
     }
     const path = `${items}/${random.pick(ids)}`;
     if (random.chance(0.2)) return { method: 'DELETE', path, expected: 204 };
-    return { method: 'PATCH', path, body: { text, data: { turn: this.#count } }, expected: 200 };
+    const data = { turn: this.#count, filler: 'x'.repeat(board.fillerLength) };
+    return { method: 'PATCH', path, body: { text, data }, expected: 200 };
   }
 
   #text(): string {
     const { name, random, board } = this.#options;
     const text = `${name} ${this.#count} – “ünï” 🧷 `;
-    return text.padEnd(board.textLength > 5000 ? board.textLength : random.whole(30, board.textLength), 'lorem ipsum ');
+    return text.padEnd(random.whole(30, board.textLength), 'lorem ipsum ');
   }
 
   async #repeat(request: Request, mutation: Mutation): Promise<Answer> {

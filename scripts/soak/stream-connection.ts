@@ -45,7 +45,14 @@ export class StreamConnection {
     this.#bytesPerSecond = options.bytesPerSecond;
     const { port, path, headers } = options;
     this.#request = http.get({ host: '127.0.0.1', port, path, headers, agent: false });
-    this.ended = new Promise((resolve) => this.#request.once('close', () => resolve(this.#end)));
+    this.ended = new Promise((resolve) => {
+      const done = () => resolve(this.#end);
+      this.#request.once('close', () => {
+        // What came before the end is there to be read after it.
+        if (!this.#response || this.#response.closed || this.#response.destroyed) done();
+        else this.#response.once('close', done);
+      });
+    });
     this.#request.on('error', (error: NodeJS.ErrnoException) => this.#because(error.code ?? error.message));
     this.#request.once('response', (response) => this.#read(response));
     const answer = setTimeout(() => this.#destroy('no answer'), ANSWER_MS);

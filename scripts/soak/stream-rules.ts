@@ -155,7 +155,7 @@ export class StreamRules {
   #reset({ id, data }: Frame): void {
     const { reason, cursor } = JSON.parse(data) as { reason: string; cursor: string };
     const place = placeOf(id);
-    this.#options.figures.count('resets', reason);
+    this.#options.figures.count('resets', this.#attempt.lie ? `${reason} (asked for)` : reason);
     if (!place || cursor !== id || this.#attempt.wantsSnapshot) this.#broken('a reset names its cursor', data);
     else this.#judgeReset(reason, place);
     this.#movedTo(place);
@@ -164,7 +164,7 @@ export class StreamRules {
   #snapshot({ id, data }: Frame): void {
     const { cursor } = JSON.parse(data) as { cursor: string };
     const place = placeOf(id);
-    this.#options.figures.count('resets', 'snapshot');
+    if (this.#attempt.cursor !== undefined) this.#options.figures.count('resets', 'by snapshot');
     if (!place || cursor !== id || !this.#attempt.wantsSnapshot) {
       this.#broken('a snapshot names its cursor', `id ${id}, cursor ${cursor}`);
     } else if (this.#attempt.cursor !== undefined || this.#state !== 'must reset') {
