@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import type { Teardown } from '../../test/helpers/teardown.ts';
 import type { Random } from './random.ts';
+import type { Violations } from './violations.ts';
 
 /**
  * `slicing`: every byte comes in a packet of its own. `cutting`: the connection is reset after some bytes, in the
@@ -14,6 +15,15 @@ export type ProxyFault = 'slicing' | 'cutting' | 'swallowing';
 /** Bytes that are sliced at a time, and how often: a stream of about 4 KB/s. */
 const SLICED_BYTES = 20;
 const SLICING_MS = 5;
+/** By then a node has ended a stream behind which nobody is: 72 s of age, a beat of 2 s, and a pause of 20 s. */
+const GHOST_MS = 100_000;
+
+export interface ClientProxyOptions {
+  fault: ProxyFault;
+  nodePort: number;
+  random: Random;
+  violations: Violations;
+}
 
 export interface ClientProxy {
   port: number;
@@ -24,9 +34,7 @@ export interface ClientProxy {
 /** Listens on a free port in front of a node, and ends with `t`. */
 export async function startClientProxy(
   t: Teardown,
-  fault: ProxyFault,
-  nodePort: number,
-  random: Random,
+  { fault, nodePort, random, violations }: ClientProxyOptions,
 ): Promise<ClientProxy> {
   const sockets = new Set<net.Socket>();
   const ghosts = new Set<net.Socket>();
@@ -42,8 +50,9 @@ export async function startClientProxy(
     node.on('close', () => client.destroy());
     if (fault === 'slicing') slice(client, node);
     if (fault === 'cutting') cut(client, node, random.whole(300, 40_000));
-    if (fault === 'swallowing') swallow(client, node, random.between(2000, 20_000), ghosts);
-    else client.on('close', () => node.destroy());
+    if (fault === 'swallowing') {
+      swallow(client, node, random.between(2000, 20_000), () => haunt(node, ghosts, violations));
+    } else client.on('close', () => node.destroy());
   });
   proxy.listen(0, '127.0.0.1');
   await once(proxy, 'listening');
@@ -92,12 +101,12 @@ function cut(client: net.Socket, node: net.Socket, bytes: number): void {
 }
 
 /** Goes on reading, so that the node takes its client for alive: only the age of the stream ends it. */
-function swallow(client: net.Socket, node: net.Socket, afterMs: number, ghosts: Set<net.Socket>): void {
+function swallow(client: net.Socket, node: net.Socket, afterMs: number, onSwallow: () => void): void {
   let swallows = false;
   const timer = setTimeout(() => {
     swallows = true;
-    ghosts.add(node);
     client.unpipe(node);
+    onSwallow();
   }, afterMs);
   node.on('data', (data: Buffer) => {
     if (!swallows && !client.destroyed) client.write(data);
@@ -106,5 +115,16 @@ function swallow(client: net.Socket, node: net.Socket, afterMs: number, ghosts: 
     clearTimeout(timer);
     if (!swallows) node.destroy();
   });
-  node.on('close', () => ghosts.delete(node));
+}
+
+/** A connection that a node holds to nobody. */
+function haunt(node: net.Socket, ghosts: Set<net.Socket>, violations: Violations): void {
+  ghosts.add(node);
+  const overdue = setTimeout(() => {
+    violations.add('a client that vanished is gone within the maximum age', `not after ${GHOST_MS / 1000} s`);
+  }, GHOST_MS);
+  node.on('close', () => {
+    clearTimeout(overdue);
+    ghosts.delete(node);
+  });
 }

@@ -83,10 +83,14 @@ function steadyClient(t: Teardown, { cluster }: CrowdOptions, name: string): Ste
 
 async function startProxies(
   t: Teardown,
-  { cluster, random }: CrowdOptions,
+  { cluster, random, violations }: CrowdOptions,
 ): Promise<Record<ProxyFault, ClientProxy[]>> {
   const start = (fault: ProxyFault) =>
-    Promise.all(cluster.nodes.map(({ port }, index) => startClientProxy(t, fault, port, random.fork(index))));
+    Promise.all(
+      cluster.nodes.map(({ port }, index) =>
+        startClientProxy(t, { fault, nodePort: port, random: random.fork(index), violations }),
+      ),
+    );
   return { slicing: await start('slicing'), cutting: await start('cutting'), swallowing: await start('swallowing') };
 }
 
