@@ -25,6 +25,8 @@ const program = new Command('soak')
   .parse();
 const { minutes, nodes, seed } = program.opts<{ minutes: number; nodes: number; seed: number }>();
 
+// Every server that is started, and there are many, is killed when this process exits.
+process.setMaxListeners(0);
 const interrupted = new AbortController();
 const ends = new Ends();
 let hasHeld = false;

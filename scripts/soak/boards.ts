@@ -39,9 +39,9 @@ export const boardPlans: BoardPlan[] = [
   },
   {
     name: 'bulky',
-    restWriters: 3,
+    restWriters: 4,
     sqlWriters: 0,
-    paceMs: 200,
+    paceMs: 120,
     textLength: 9900,
     fillerLength: 15_000,
     readers: { fast: 1, stalled: 4, slow: 2, dropping: 1, cut: 1, snapshot: 1 },

@@ -10,6 +10,8 @@ import type { Violations } from './violations.ts';
 
 /** How long after its end a fault may still explain something. */
 const ECHO_MS = 12_000;
+/** By then what another fault has left behind delays nobody any more. */
+const AFTERMATH_MS = 6000;
 
 export interface FaultsOptions {
   schedule: PlannedFault[];
@@ -58,9 +60,11 @@ export class FaultHistory {
     return this.#faults.some((fault) => fault.layer === layer && now - fault.to < ECHO_MS);
   }
 
-  /** Whether nothing else was broken from shortly before the fault until now. */
+  /** Whether nothing else that an event needs was broken from shortly before the fault until now: Redis is none. */
   wasAlone(fault: PastFault): boolean {
-    return this.#faults.every((other) => other === fault || other.to < fault.from - ECHO_MS);
+    return this.#faults.every(
+      (other) => other === fault || other.layer === 'redis' || other.to < fault.from - AFTERMATH_MS,
+    );
   }
 }
 

@@ -21,9 +21,16 @@ export class Figures {
   readonly recovery = new Recovery();
   /** From the answer to a write until a fast reader has it, in milliseconds; 0 when the reader was first. */
   readonly latencies: number[] = [];
+  /** Of these, those while nothing was broken, nor had been shortly before. */
+  readonly calmLatencies: number[] = [];
   frames = 0;
   connections = 0;
   readonly #counts = new Map<string, Map<string, number>>();
+  readonly #isCalm: () => boolean;
+
+  constructor(isCalm: () => boolean) {
+    this.#isCalm = isCalm;
+  }
 
   count(group: 'resets' | 'closes' | 'faults' | 'ends', name: string): void {
     const counts = this.#counts.get(group) ?? new Map<string, number>();
@@ -37,7 +44,9 @@ export class Figures {
   /** A fast reader got an event of this write. */
   delivered(reader: string, mutation: Mutation): void {
     const now = performance.now();
-    this.latencies.push(now - (mutation.acknowledgedAt ?? now));
+    const latency = now - (mutation.acknowledgedAt ?? now);
+    this.latencies.push(latency);
+    if (this.#isCalm()) this.calmLatencies.push(latency);
     this.recovery.delivered(reader, mutation.startedAt, now);
   }
 }

@@ -41,7 +41,7 @@ export function planConnection(kind: ReaderKind, random: Random, epoch: string):
     case 'slow':
       return { bytesPerSecond: random.between(2000, 8000) };
     case 'stalled':
-      return { stall: { afterMs: random.between(500, 5000), forMs: random.between(5000, 60_000) } };
+      return { stall: { afterMs: random.between(500, 3000), forMs: random.pick([5000, 15_000, 60_000, 75_000]) } };
     case 'dropping':
       return {
         leave: { afterMs: random.between(20, 6000), byReset: random.chance(0.5) },

@@ -68,6 +68,7 @@ export function printReport(options: ReportOptions, catchUpMs: number): void {
     row(what, list(figures.counts(group)));
   }
   row('answer to fast reader, ms', milliseconds(figures.latencies));
+  row('  while nothing was broken', milliseconds(figures.calmLatencies));
   row('joins, leaves, resyncs', `${joins}, ${leaves}, ${resyncs}`);
   row(
     'memory of the nodes, peak',

@@ -36,7 +36,7 @@ export async function runSoak(t: Teardown, options: SoakOptions, signal: AbortSi
   printSchedule(seed, schedule);
   const history = new FaultHistory();
   const violations = new Violations(() => history.recent);
-  const figures = new Figures();
+  const figures = new Figures(() => history.recent.length === 0);
   const ledger = new Ledger(violations);
   const record = new EventRecord(violations);
   const cannotStart = () => history.isRecent('postgres') || history.isRecent('listener');
