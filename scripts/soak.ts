@@ -35,6 +35,7 @@ const folder = await mkdtemp(join(tmpdir(), 'teamboard-soak-'));
 const interrupt = () => {
   if (interrupted.signal.aborted) process.exit(130);
   interrupted.abort();
+  console.log('\nEnding: what is broken is mended first. Once more: at once.');
 };
 process.on('SIGINT', interrupt);
 process.on('SIGTERM', interrupt);

@@ -112,7 +112,11 @@ export class Auditor {
 
   async #run(): Promise<void> {
     while (!this.#isStopped) {
-      const more = await this.#read();
+      const more = await this.#read().catch((error) => {
+        // Its connection was ended, while it waited for a database that is away.
+        if (this.#isStopped) return false;
+        throw error;
+      });
       if (!more) await delay(INTERVAL_MS);
     }
   }

@@ -3,6 +3,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Auditor } from './auditor.ts';
 import type { SoakBoard } from './boards.ts';
+import type { Figures } from './figures.ts';
 import type { Reader } from './reader.ts';
 import type { SoakNode } from './soak-node.ts';
 import type { Violations } from './violations.ts';
@@ -69,8 +70,9 @@ export async function checkBoards(
 }
 
 /** Nobody's fault is an error in the log: what passes by itself is a warning. */
-export async function checkLogs(nodes: SoakNode[], violations: Violations): Promise<void> {
+export async function checkLogs(nodes: SoakNode[], figures: Figures, violations: Violations): Promise<void> {
   for (const node of nodes) {
+    for (const reason of await node.loggedEnds()) figures.count('logged ends', reason);
     for (const line of await node.loggedErrors()) {
       violations.add('no node logs an error', `node ${node.index}: ${line.slice(0, 1500)}`);
     }

@@ -9,6 +9,8 @@ export interface Percentiles {
   max: number;
 }
 
+type Group = 'resets' | 'closes' | 'faults' | 'ends' | 'logged ends';
+
 /** @returns undefined when there is nothing to take them of */
 export function percentiles(values: readonly number[]): Percentiles | undefined {
   if (values.length === 0) return undefined;
@@ -25,19 +27,19 @@ export class Figures {
   readonly calmLatencies: number[] = [];
   frames = 0;
   connections = 0;
-  readonly #counts = new Map<string, Map<string, number>>();
+  readonly #counts = new Map<Group, Map<string, number>>();
   readonly #isCalm: () => boolean;
 
   constructor(isCalm: () => boolean) {
     this.#isCalm = isCalm;
   }
 
-  count(group: 'resets' | 'closes' | 'faults' | 'ends', name: string): void {
+  count(group: Group, name: string): void {
     const counts = this.#counts.get(group) ?? new Map<string, number>();
     this.#counts.set(group, counts.set(name, (counts.get(name) ?? 0) + 1));
   }
 
-  counts(group: 'resets' | 'closes' | 'faults' | 'ends'): ReadonlyMap<string, number> {
+  counts(group: Group): ReadonlyMap<string, number> {
     return this.#counts.get(group) ?? new Map();
   }
 

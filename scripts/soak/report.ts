@@ -64,6 +64,7 @@ export function printReport(options: ReportOptions, catchUpMs: number): void {
     ['resets', 'resets'],
     ['closes', 'closes'],
     ['ends', 'ends of connections'],
+    ['logged ends', '  as the nodes have logged them'],
   ] as const) {
     row(what, list(figures.counts(group)));
   }

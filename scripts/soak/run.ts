@@ -70,7 +70,8 @@ async function begin(t: Teardown, reported: ReportOptions, activeFaults: () => s
   auditor.start();
   for (const each of [...readers, ...writers]) each.start();
   // Whoever has not come to an end by then has something to say, which nobody hears any more.
-  t.teardown(() => Promise.race([Promise.all(readers.map((reader) => reader.stop())), delay(2000)]));
+  const everyone = [...readers, ...writers, auditor];
+  t.teardown(() => Promise.race([Promise.all(everyone.map((each) => each.stop())), delay(2000)]));
   const sampling = setInterval(() => {
     for (const node of nodes) void node.sampleMemory();
   }, SAMPLE_MS);
@@ -79,7 +80,7 @@ async function begin(t: Teardown, reported: ReportOptions, activeFaults: () => s
 }
 
 /** @returns how long the readers took to catch up, in milliseconds */
-async function settleAndCheck({ crowd, nodes, ledger, violations }: ReportOptions): Promise<number> {
+async function settleAndCheck({ crowd, nodes, ledger, figures, violations }: ReportOptions): Promise<number> {
   const { auditor, presence, readers, writers, proxies, boards, cookies } = crowd;
   await checkNodesAreUp(nodes, violations);
   const answered = Promise.all(writers.map((writer) => writer.stop())).then(() => true);
@@ -98,7 +99,7 @@ async function settleAndCheck({ crowd, nodes, ledger, violations }: ReportOption
   for (const [index, board] of boards.entries()) {
     if (node) await checkBoards([board], node, cookies[index] ?? '', auditor, violations);
   }
-  await checkLogs(nodes, violations);
+  await checkLogs(nodes, figures, violations);
   checkMemory(nodes, violations);
   return catchUpMs;
 }

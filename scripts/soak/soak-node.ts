@@ -106,11 +106,20 @@ export class SoakNode {
 
   /** What it has logged at the level of errors, in all of its lives. */
   async loggedErrors(): Promise<string[]> {
-    const lines = (await readFile(this.#options.logFile, 'utf8')).split('\n');
-    return lines.filter((line) => {
-      const level = Number(/^\{"level":(\d+)/.exec(line)?.[1] ?? 0);
-      return level >= ERROR_LEVEL;
-    });
+    const lines = await this.#logLines();
+    return lines.filter((line) => Number(/^\{"level":(\d+)/.exec(line)?.[1] ?? 0) >= ERROR_LEVEL);
+  }
+
+  /** Why its streams have ended, one for each, in all of its lives. */
+  async loggedEnds(): Promise<string[]> {
+    const lines = await this.#logLines();
+    return lines
+      .filter((line) => line.includes('"stream closed"'))
+      .map((line) => /"reason":"(\w+)"/.exec(line)?.[1] ?? 'unknown');
+  }
+
+  async #logLines(): Promise<string[]> {
+    return (await readFile(this.#options.logFile, 'utf8')).split('\n');
   }
 
   async #startOnce(): Promise<boolean> {
