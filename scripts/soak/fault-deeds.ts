@@ -2,7 +2,6 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { readEpoch } from '../../src/events/epoch.ts';
 import type { Cluster } from './cluster.ts';
 import type { Epochs } from './epochs.ts';
 import type { FaultKind, PlannedFault } from './schedule.ts';
@@ -215,7 +214,8 @@ async function administer(url: string, sql: string): Promise<void> {
 /** @returns the epoch that cursors carry now */
 export async function askEpoch(url: string): Promise<string> {
   const client = await connect(url);
-  return readEpoch(client).finally(() => client.end());
+  const { rows } = await client.query('select current_epoch() as epoch').finally(() => client.end());
+  return rows[0].epoch;
 }
 
 async function connect(url: string): Promise<pg.Client> {

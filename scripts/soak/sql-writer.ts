@@ -1,6 +1,7 @@
 // A writer that knows no API: another service, which writes several rows in a transaction of its own.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ClientBase } from 'pg';
 import type { SoakBoard } from './boards.ts';
 import type { Ledger, Mutation } from './ledger.ts';
 import type { Random } from './random.ts';
@@ -57,27 +58,29 @@ export class SqlWriter {
     const { id, statement, values, events } = await this.#choose();
     if (events === 0) return true;
     const mutation = ledger.begin(id, board.id, events);
+    const connection = await client.connect().catch(() => undefined);
     try {
-      await client.query('begin');
-      await client.query(`select set_config('teamboard.mutation_id', $1, true)`, [mutation.id]);
-      await client.query(statement, values);
+      if (!connection) throw new Error('no connection');
+      await connection.query('begin');
+      await connection.query(`select set_config('teamboard.mutation_id', $1, true)`, [mutation.id]);
+      await connection.query(statement, values);
       if (random.chance(0.03)) {
-        await client.query('rollback');
+        await connection.query('rollback');
         ledger.refuse(mutation);
         return true;
       }
     } catch {
       ledger.refuse(mutation);
-      await client.query('rollback').catch(() => {});
+      await connection?.query('rollback').catch(() => {});
       return false;
     }
-    return this.#commit(mutation);
+    return this.#commit(mutation, connection);
   }
 
-  async #commit(mutation: Mutation): Promise<boolean> {
-    const { client, ledger } = this.#options;
+  async #commit(mutation: Mutation, connection: ClientBase): Promise<boolean> {
+    const { ledger } = this.#options;
     try {
-      await client.query('commit');
+      await connection.query('commit');
       ledger.acknowledge(mutation);
       return true;
     } catch {

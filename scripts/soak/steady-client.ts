@@ -19,9 +19,32 @@ export class SteadyClient {
 
   /** @throws the error of the connection or of the statement; the next call opens another connection if need be */
   async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
-    const client = await this.#connected();
+    const client = await this.connect();
     const { rows } = await client.query<Row>(text, values);
     return rows;
+  }
+
+  /**
+   * For a transaction, which ends with its connection: what comes after on another one is in none, and the server
+   * answers its `commit` with success.
+   */
+  async connect(): Promise<pg.Client> {
+    if (this.#client) return this.#client;
+    if (this.#isEnded) throw new Error('ended');
+    const client = new pg.Client({
+      connectionString: this.#connectionString,
+      application_name: this.#name,
+      connectionTimeoutMillis: 3000,
+      query_timeout: ANSWER_MS,
+    });
+    const forget = () => {
+      if (this.#client === client) this.#client = undefined;
+    };
+    client.on('error', forget);
+    client.on('end', forget);
+    await client.connect();
+    this.#client = client;
+    return client;
   }
 
   /** Tries until it succeeds. For reads only: a statement whose answer was lost is sent again. */
@@ -41,24 +64,5 @@ export class SteadyClient {
     const client = this.#client;
     this.#client = undefined;
     await Promise.race([client?.end().catch(() => {}), delay(500)]);
-  }
-
-  async #connected(): Promise<pg.Client> {
-    if (this.#client) return this.#client;
-    if (this.#isEnded) throw new Error('ended');
-    const client = new pg.Client({
-      connectionString: this.#connectionString,
-      application_name: this.#name,
-      connectionTimeoutMillis: 3000,
-      query_timeout: ANSWER_MS,
-    });
-    const forget = () => {
-      if (this.#client === client) this.#client = undefined;
-    };
-    client.on('error', forget);
-    client.on('end', forget);
-    await client.connect();
-    this.#client = client;
-    return client;
   }
 }
