@@ -8,8 +8,11 @@ import { lockHead } from '../helpers/lock-head.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { openBoard } from '../helpers/open-board.ts';
 
-/** lock_timeout is 2 s, and PostgreSQL counts it twice where others wait as well: in the queue, and for the row. */
-const REFUSED_MS = { alone: 3000, inQueue: 5000 };
+/**
+ * lock_timeout is 2 s. With others in the queue it is 2 s for a turn and twice 2 s for a lock: PostgreSQL counts the
+ * place in its queue and the row.
+ */
+const REFUSED_MS = { alone: 3000, inQueue: 8000 };
 const UNDELAYED_MS = 1000;
 
 t.test('while one board is locked its writes are refused in time, and nothing else waits (E1, E5, E8)', async (t) => {
@@ -36,10 +39,11 @@ t.test('while one board is locked its writes are refused in time, and nothing el
   t.ok(ms < REFUSED_MS.alone);
 
   let isRefused = false;
-  const queue = [1, 2, 3].map((index) => ada.post(items, { text: 'x' }, { 'idempotency-key': `queue-${index}` }));
+  // Three times as many as the pool has connections.
+  const queue = Array.from({ length: 30 }, (_, index) => ada.post(items, { text: `queue ${index}` }));
   const refused = Promise.all(queue).then((answers) => {
     isRefused = true;
-    return answers.map(({ status }) => status);
+    return answers.map(({ status, headers }) => `${status} ${headers.get('retry-after')}`);
   });
   for (let count = 1; !isRefused; count += 1) {
     const text = `${count}`;
@@ -53,7 +57,7 @@ t.test('while one board is locked its writes are refused in time, and nothing el
     });
     await delay(50);
   }
-  t.strictSame(await refused, [503, 503, 503]);
+  t.strictSame([...new Set(await refused)], ['503 2']);
   t.ok(performance.now() - startedAt - ms < REFUSED_MS.inQueue);
   t.comment(`${delays.length} others meanwhile, the slowest ${Math.round(Math.max(...delays))} ms`);
   t.ok(Math.max(...delays) < UNDELAYED_MS);
