@@ -14,6 +14,8 @@ export interface NodeProcess {
   pid: number;
   /** What it has printed, both streams. */
   readonly output: string;
+  /** What it has logged, parsed. */
+  readonly logged: Array<Record<string, unknown>>;
   kill(signal: NodeJS.Signals): void;
   /** Resolves when it has ended. */
   exit(): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -26,9 +28,18 @@ export async function runCli(t: Teardown, args: string[], environment: Record<st
   return { code, output: child.output };
 }
 
+export interface ProcessOptions {
+  /** How many file descriptors it may have (`ulimit -n`); default: as many as this process. */
+  openFiles?: number;
+}
+
 /** Starts a node on a free port; resolves when it listens. It is killed with the test, if it is still there. */
-export async function spawnNode(t: Teardown, environment: Record<string, string>): Promise<NodeProcess> {
-  const node = start(t, ['serve'], { PORT: '0', ...environment });
+export async function spawnNode(
+  t: Teardown,
+  environment: Record<string, string>,
+  options: ProcessOptions = {},
+): Promise<NodeProcess> {
+  const node = start(t, ['serve'], { PORT: '0', ...environment }, options);
   const url = await until(
     () => {
       if (node.hasEnded()) throw new Error(`the node ended: ${node.output}`);
@@ -43,20 +54,25 @@ export async function spawnNode(t: Teardown, environment: Record<string, string>
     get output() {
       return node.output;
     },
+    get logged() {
+      const lines = node.output.split('\n').slice(0, -1);
+      return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+    },
     kill: (signal) => void node.child.kill(signal),
     exit: node.exit,
   };
 }
 
-function start(t: Teardown, args: string[], environment: Record<string, string>) {
+function start(t: Teardown, args: string[], environment: Record<string, string>, { openFiles }: ProcessOptions = {}) {
   if (!existsSync(cli)) throw new Error('build first: npm run build');
   const { PATH = '', HOME = '', TMPDIR } = process.env;
   const variables = { PATH, HOME, ...(TMPDIR && { TMPDIR }), ...environment };
   const settings = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   // `env -i` takes off what tap puts into the environment of each child, which would make it a part of the coverage.
-  const child: ChildProcess = spawn('/usr/bin/env', ['-i', ...settings, process.execPath, cli, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const command = ['/usr/bin/env', '-i', ...settings, process.execPath, cli, ...args];
+  const limited =
+    openFiles === undefined ? command : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$@"`, 'sh', ...command];
+  const child: ChildProcess = spawn(limited[0] ?? '', limited.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout?.on('data', (data) => {
     output += data;
@@ -71,6 +87,8 @@ function start(t: Teardown, args: string[], environment: Record<string, string>)
   });
   t.teardown(async () => {
     if (ended) return;
+    // One that a test has paused hears nothing else.
+    child.kill('SIGCONT');
     child.kill('SIGINT');
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 10_000).unref())]);
     child.kill('SIGKILL');

@@ -1,0 +1,103 @@
+// A client that comes back by itself, as a browser does: the real EventSource, and a diary of its connections.
+
+import { EventSource, type FetchLike } from 'eventsource';
+import { createParser } from 'eventsource-parser';
+import type { Client } from './client.ts';
+import type { ReceivedFrame } from './event-stream.ts';
+import type { Teardown } from './teardown.ts';
+
+/** One attempt to connect. Times are of `performance.now()`. */
+export interface Connection {
+  address: string;
+  startedAt: number;
+  /** When `ready` came; undefined when the node could not be reached, or took no stream. */
+  readyAt?: number;
+  lostAt?: number;
+  /** The last `retry:` of this connection. */
+  retryMs?: number;
+}
+
+export interface Reader {
+  /** What the page's listeners were given, in order, without the heartbeats. */
+  readonly frames: ReceivedFrame[];
+  /** The seqs of the `changed` frames so far. */
+  readonly seqs: number[];
+  readonly connections: Connection[];
+  /** True while the last connection is open and has said `ready`. */
+  readonly isOpen: boolean;
+  close(): void;
+}
+
+export interface ReaderOptions {
+  /** Where the next connection goes, as a balancer or the DNS would say. */
+  address: () => string;
+  boardId: string;
+  client: Pick<Client, 'cookie'>;
+  /** The cursor to begin after. */
+  after?: string;
+}
+
+const names = ['ready', 'snapshot', 'changed', 'reset', 'presence', 'broadcast', 'close'];
+
+/** Is closed with the test. */
+export function startReader(t: Teardown, { address, boardId, client, after }: ReaderOptions): Reader {
+  const frames: ReceivedFrame[] = [];
+  const seqs: number[] = [];
+  const connections: Connection[] = [];
+
+  /** EventSource tells nobody its address nor its `retry:`. */
+  const fetchAndNote: FetchLike = async (url, init) => {
+    const connection: Connection = { address: address(), startedAt: performance.now() };
+    connections.push(connection);
+    const { pathname, search } = new URL(url);
+    const headers = { ...init.headers, cookie: client.cookie };
+    const response = await fetch(connection.address + pathname + search, { ...init, headers });
+    const decoder = new TextDecoder();
+    const parser = createParser({
+      onRetry: (retryMs) => {
+        connection.retryMs = retryMs;
+      },
+    });
+    const note = new TransformStream<Uint8Array, Uint8Array>({
+      transform: (bytes, next) => {
+        parser.feed(decoder.decode(bytes, { stream: true }));
+        next.enqueue(bytes);
+      },
+    });
+    const { status, redirected } = response;
+    return {
+      status,
+      redirected,
+      url: response.url,
+      headers: response.headers,
+      body: response.body?.pipeThrough(note) ?? null,
+    };
+  };
+
+  const query = after === undefined ? '' : `?lastEventId=${after}`;
+  const source = new EventSource(`${address()}/boards/${boardId}/events${query}`, { fetch: fetchAndNote });
+  t.teardown(() => source.close());
+  for (const name of names) {
+    source.addEventListener(name, ({ data, lastEventId }) => {
+      const frame = { id: lastEventId || undefined, event: name, data: JSON.parse(data) };
+      frames.push(frame);
+      const connection = connections.at(-1);
+      if (name === 'ready' && connection) connection.readyAt = performance.now();
+      if (name === 'changed') seqs.push(frame.data.seq);
+    });
+  }
+  source.addEventListener('error', () => {
+    const connection = connections.at(-1);
+    if (connection) connection.lostAt ??= performance.now();
+  });
+  return {
+    frames,
+    seqs,
+    connections,
+    get isOpen() {
+      const { readyAt, lostAt } = connections.at(-1) ?? {};
+      return readyAt !== undefined && lostAt === undefined;
+    },
+    close: () => source.close(),
+  };
+}
