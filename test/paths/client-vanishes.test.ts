@@ -1,4 +1,4 @@
-// Clients whose network is cut: nobody tells the server, and it has to find out (E7).
+// Clients whose network is cut: nobody tells the server, and it has to find out.
 
 import t from 'tap';
 import { Client } from '../helpers/client.ts';
@@ -10,7 +10,7 @@ import { until } from '../helpers/until.ts';
 const BOUND_MS = 45_000;
 
 t.test(
-  'a peer whose network is cut is reaped, on an idle board and on a busy one',
+  'a client whose network is cut is reaped, on an idle board and on a busy one (E7)',
   { skip: noOtherHost },
   async (t) => {
     const { url, sql } = await useDatabase(t);
