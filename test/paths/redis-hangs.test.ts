@@ -1,0 +1,72 @@
+// A Redis that accepts everything and answers nothing, for longer than a lease.
+
+import t from 'tap';
+import { startNodesOnRedis } from '../helpers/nodes-on-redis.ts';
+import { noPrivateRedis } from '../helpers/redis.ts';
+import { findFaults } from '../helpers/seqs.ts';
+import { until } from '../helpers/until.ts';
+
+/** Over the lease of 8 s: all leases have run out when it answers again. */
+const HANG_MS = 9000;
+const WRITES = 60;
+
+t.test(
+  'while Redis hangs streams and writes go on as before, and afterwards nobody has left (E7, E8)',
+  { skip: noPrivateRedis },
+  async (t) => {
+    const {
+      redis,
+      streams,
+      head,
+      openOnEach,
+      complete,
+      registryIs,
+      readiness,
+      changes,
+      allHeard,
+      logged,
+      medianWrite,
+    } = await startNodesOnRedis(t);
+    // The first writes prepare their statements.
+    await medianWrite(WRITES);
+    const before = await medianWrite(WRITES);
+    await allHeard();
+    const joined = changes();
+    t.strictSame(joined, ['join', 'join'], 'one user, as each node has heard');
+
+    redis.pause();
+    const pausedAt = performance.now();
+    const during = await medianWrite(WRITES);
+    t.ok(performance.now() - pausedAt < HANG_MS, 'the writes fell into the outage');
+    t.comment(`a write took ${before.toFixed(1)} ms, and ${during.toFixed(1)} ms while Redis hung (medians)`);
+    // Whoever waits for Redis waits for its time limit, 500 ms.
+    t.ok(during < 3 * before + 10, 'a write does not wait for Redis');
+    await registryIs('down');
+    t.match(await readiness(), [{ body: { ready: true } }, { body: { ready: true } }]);
+    const openedAt = performance.now();
+    await openOnEach(2);
+    t.ok(performance.now() - openedAt < 1000, 'streams open');
+    streams.shift()?.close();
+    const told = streams.map(({ frames }) => frames.length);
+    await until(() => performance.now() - pausedAt > HANG_MS, 'the end of the outage', HANG_MS);
+    t.ok(
+      streams.every(({ frames }, index) => frames.length >= (told[index] ?? 0) + 3),
+      'heartbeats go on',
+    );
+
+    redis.resume();
+    await registryIs('up');
+    // What is open now, and nothing else.
+    await complete();
+    await medianWrite(2);
+    const late = streams.splice(-4);
+    const to = head + 3 * WRITES + 2;
+    t.strictSame(await findFaults(streams, { from: head + 1, to }), [], 'each event once, in order');
+    t.strictSame(await findFaults(late, { from: to - 1, to }), [], 'also on those that opened meanwhile');
+    await allHeard();
+    t.strictSame(changes(), joined, 'nobody has left, and nobody came again');
+    t.strictSame(logged(/a lease has ended and was reaped/), [0, 0]);
+    t.strictSame(logged(/redis is away/), [1, 1], 'one line for the outage');
+    t.strictSame(logged(/redis is back/), [1, 1]);
+  },
+);
