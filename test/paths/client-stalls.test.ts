@@ -1,0 +1,96 @@
+// A client that stops reading, for so long that the server gives it up, and one that takes a little in time.
+
+import t from 'tap';
+import { Client } from '../helpers/client.ts';
+import { openStream } from '../helpers/event-stream.ts';
+import { startNode, useDatabase } from '../helpers/node.ts';
+import { findFaults, range } from '../helpers/seqs.ts';
+import { until } from '../helpers/until.ts';
+
+/** How long nothing may move. */
+const STALL_MS = 30_000;
+const BUDGET_BYTES = 256 * 1024;
+/** What one write may be over the budget: a frame, and a heartbeat. */
+const FRAME_BYTES = 20_000;
+/** More than the kernel holds for two ends of a connection. */
+const ROWS = 1500;
+
+t.setTimeout(120_000);
+
+t.test(
+  'a client that takes nothing for 30 s is closed as slow and resumes; others, and one that takes a little, go on (E2, E5)',
+  async (t) => {
+    const { url, sql } = await useDatabase(t);
+    const node = await startNode(t, url, { heartbeatSeconds: 5 });
+    const ada = await Client.signUp(node);
+    const boardId = await ada.createBoard();
+    const open = async (headers = {}) => {
+      const stream = await openStream(t, node.url, boardId, { ...ada, headers });
+      const { streamId } = (await stream.next('ready')).data;
+      const serverSide = [...node.app.openStreams].find(({ id }) => id === streamId);
+      if (!serverSide) throw new Error('no such stream');
+      return { stream, serverSide, endedAs: () => node.logged.find((line) => isEnd(line, streamId))?.reason };
+    };
+    const [reading, sipping, stalled, gone] = [await open(), await open(), await open(), await open()];
+    const head = 2 + ROWS;
+
+    for (const { stream } of [sipping, stalled, gone]) stream.socket.pause();
+    let most = 0;
+    const insert = `insert into items (board_id, text) select $1, repeat('x', 10000) from generate_series(1, 100)`;
+    for (let rows = 0; rows < ROWS; rows += 100) {
+      await sql(insert, [boardId]);
+      // In time with the writes: it waits for nobody.
+      await reading.stream.next('changed', ({ data }) => data.seq === 2 + rows + 100);
+      most = Math.max(
+        most,
+        ...[sipping, stalled, gone].map(({ serverSide }) => serverSide.socket?.writableLength ?? 0),
+      );
+    }
+    t.comment(`at most ${Math.round(most / 1024)} KiB waited for one of them`);
+    t.ok(most > BUDGET_BYTES / 4, 'something waits');
+    t.ok(most <= BUDGET_BYTES + FRAME_BYTES, 'and not more than the budget');
+    for (const { serverSide } of [sipping, stalled, gone]) t.ok(serverSide.position < head, 'the rest is in the log');
+
+    const stalledAt = performance.now();
+    const taken = () => sipping.serverSide.position;
+    const beforeSip = taken();
+    await until(() => performance.now() - stalledAt > STALL_MS / 2, 'half of the time', STALL_MS);
+    sipping.stream.socket.resume();
+    await until(() => taken() > beforeSip, 'something to move');
+    sipping.stream.socket.pause();
+    t.ok(taken() < head, 'not all of it');
+
+    await until(() => stalled.endedAs() && gone.endedAs(), 'the end of those that take nothing', STALL_MS);
+    const endedMs = performance.now() - stalledAt;
+    t.comment(`closed ${(endedMs / 1000).toFixed(1)} s after the last write`);
+    t.equal(stalled.endedAs(), 'slow');
+    t.equal(gone.endedAs(), 'slow');
+    // The clock of the stall began with the last write, or with what the kernel still took before it.
+    t.ok(endedMs > STALL_MS - 3000, 'not before its time');
+    t.equal(sipping.endedAs(), undefined, 'the one that has taken a little stays');
+
+    // One reads on at once, and finds what the kernel had for it, and why it ends; the other has lost that.
+    stalled.stream.socket.resume();
+    await stalled.stream.end();
+    t.match(stalled.stream.frames.at(-1), { event: 'close', data: { reason: 'slow', retry: true } });
+    t.match(stalled.stream.raw, /retry:\d+\nevent:close\ndata:\{"reason":"slow","retry":true\}\n\n$/);
+    const retry = stalled.stream.retries.at(-1) ?? 0;
+    t.ok(retry >= 3000 && retry <= 10_000, `retry: ${retry}`);
+    gone.stream.socket.resume();
+    await until(() => gone.stream.closed, 'the other to be cut');
+    sipping.stream.socket.resume();
+    t.strictSame(await findFaults([reading.stream, sipping.stream], { from: 3, to: head }), [], 'all that stayed');
+    for (const { stream } of [stalled, gone]) {
+      const cursor = stream.frames.findLast(({ id }) => id)?.id ?? '';
+      const { stream: resumed } = await open({ 'last-event-id': cursor });
+      await resumed.next('changed', ({ data }) => data.seq === head);
+      t.strictSame([...stream.seqs, ...resumed.seqs], range(3, head), 'goes on where it was');
+      t.notOk(resumed.frames.some(({ event }) => event === 'reset'));
+    }
+    await until(() => node.app.openStreams.size === 4, 'the places of the closed ones');
+  },
+);
+
+function isEnd({ msg, streamId }: Record<string, unknown>, id: unknown): boolean {
+  return msg === 'stream closed' && streamId === id;
+}
