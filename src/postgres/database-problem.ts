@@ -16,6 +16,9 @@ const connectionErrors = new Set([
   'ETIMEDOUT',
   'EHOSTUNREACH',
   'ENETUNREACH',
+  // This process, or this machine, has no file descriptor left for another connection.
+  'EMFILE',
+  'ENFILE',
 ]);
 
 /** SQLSTATEs that pass by themselves (PostgreSQL manual, appendix A). */
