@@ -50,7 +50,9 @@ export class DeadPeers {
   }
 
   async #look(): Promise<void> {
-    const busy = await readBusyConnections();
+    // What keeps one look from seeing anything passes, and the suspects stay for the next one.
+    const busy = await readBusyConnections().catch(() => 'unreadable' as const);
+    if (busy === 'unreadable') return;
     if (!busy) {
       this.stop();
       this.#log.info({}, 'this system does not tell of unanswered packets; busy streams end at their maximum age');

@@ -17,6 +17,6 @@ export async function readSendQueue(socket: Socket): Promise<number> {
 }
 
 async function readQueues(): Promise<Map<string, number>> {
-  const connections = (await readBusyConnections()) ?? [];
+  const connections = (await readBusyConnections().catch(() => undefined)) ?? [];
   return new Map(connections.map(({ key, unacknowledged }) => [key, unacknowledged]));
 }

@@ -19,23 +19,26 @@ export function connectionKey({ localPort, remoteAddress, remotePort }: Partial<
   return `${localPort} ${canonical(remoteAddress)} ${remotePort}`;
 }
 
-/** @returns the established connections that wait for the peer; undefined where the kernel does not tell (not Linux) */
+/**
+ * @returns the established connections that wait for the peer; undefined where the kernel does not tell (not Linux)
+ * @throws when no file descriptor or memory is left to read it with
+ */
 export async function readBusyConnections(): Promise<BusyConnection[] | undefined> {
-  try {
-    const tables = await Promise.all(['/proc/self/net/tcp', '/proc/self/net/tcp6'].map(readTable));
-    return tables.flat();
-  } catch {
-    return undefined;
-  }
+  // A kernel without IPv6 has only the first.
+  const [table, table6] = await Promise.all(['/proc/self/net/tcp', '/proc/self/net/tcp6'].map(readTable));
+  return table && [...table, ...(table6 ?? [])];
 }
 
-async function readTable(path: string): Promise<BusyConnection[]> {
-  const text = await readFile(path, 'latin1').catch((error) => {
-    // A kernel without IPv6 has no such table.
-    if (path.endsWith('6')) return '';
-    throw error;
-  });
-  return parseTcpTable(text);
+const passingErrors = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
+
+/** @returns undefined when there is no such table, or it may not be read */
+async function readTable(path: string): Promise<BusyConnection[] | undefined> {
+  try {
+    return parseTcpTable(await readFile(path, 'latin1'));
+  } catch (error) {
+    if (passingErrors.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    return undefined;
+  }
 }
 
 /** Columns: `sl local rem st tx:rx tr:tm retrnsmt uid timeout …`, where `timeout` counts unanswered window probes. */
