@@ -9,11 +9,10 @@ import t, { type Test } from 'tap';
 import { inspectProcess } from '../../src/postgres/embedded/process-table.ts';
 import { curlSession } from '../../src/welcome.ts';
 import { Client } from '../helpers/client.ts';
-import { type EventStream, openStream } from '../helpers/event-stream.ts';
+import { openStream } from '../helpers/event-stream.ts';
 import { useDatabase } from '../helpers/node.ts';
 import { runCli, spawnNode } from '../helpers/process.ts';
 import { createEmptyDatabase, dropDatabase } from '../helpers/test-cluster.ts';
-import { until } from '../helpers/until.ts';
 
 async function useDataDir(t: Test): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'teamboard-data-'));
@@ -63,32 +62,6 @@ t.test(
     t.equal(await findPostgres(dataDir), undefined, 'and PostgreSQL with it');
   },
 );
-
-t.test('SIGTERM spreads the open streams over the drain, and a second signal ends at once (E9)', async (t) => {
-  const { url } = await useDatabase(t);
-  const node = await spawnNode(t, { DATABASE_URL: url, DRAIN_SECONDS: '2' });
-  const ada = await Client.signUp(node);
-  const boardId = await ada.createBoard();
-  const streams: EventStream[] = [];
-  for (let count = 0; count < 4; count += 1) streams.push(await openStream(t, node.url, boardId, ada));
-  await Promise.all(streams.map((stream) => stream.next('ready')));
-  node.kill('SIGTERM');
-  await until(() => streams.filter(({ ended }) => ended).length >= 1, 'the first to be closed');
-  t.ok(
-    streams.some(({ ended }) => !ended),
-    'not all in one instant',
-  );
-  t.strictSame(await node.exit(), { code: 0, signal: null });
-  for (const stream of streams) t.match(stream.frames.at(-1)?.data, { reason: 'shutdown', retry: true });
-
-  const other = await spawnNode(t, { DATABASE_URL: url, DRAIN_SECONDS: '60' });
-  for (let count = 0; count < 2; count += 1) await (await openStream(t, other.url, boardId, ada)).next('ready');
-  other.kill('SIGTERM');
-  await until(() => other.output.includes('stopping'), 'the drain to begin');
-  other.kill('SIGTERM');
-  await other.exit();
-  t.pass('ended long before its drain');
-});
 
 t.test('a start that cannot be says why in one line', async (t) => {
   const { url } = await useDatabase(t);
