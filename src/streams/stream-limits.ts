@@ -12,6 +12,10 @@ export type StreamRefusal = 'user' | 'board' | 'node';
 /**
  * Counted in memory, when a stream is asked for and not when it is open: of a hundred requests at once, no more than
  * fit get through. What dies with the process needs no counting back.
+ *
+ * Each node counts for itself, also the streams of a user: what a limit protects is the node's. Counted over all nodes,
+ * those of a node that has died would count until its lease ends, and its users, who come back before that, would be
+ * refused; a 429 ends an EventSource for good.
  */
 export class StreamLimits {
   readonly #options: StreamLimitsOptions;

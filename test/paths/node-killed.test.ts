@@ -4,6 +4,7 @@ import t from 'tap';
 import { startWriters } from '../helpers/acknowledged-writes.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startPair } from '../helpers/node-pair.ts';
+import { spawnNode } from '../helpers/process.ts';
 import { startReader } from '../helpers/reader.ts';
 import { noPrivateRedis } from '../helpers/redis.ts';
 import { findFaults } from '../helpers/seqs.ts';
@@ -73,5 +74,34 @@ t.test(
     t.strictSame(reaped(), [READERS + 1], 'once');
     t.equal(heard.leaves(boardId, bob.user.id), 1, 'who does not come back has left, once');
     t.strictSame(heard.actions(boardId, ada.user.id), ['join'], 'who came back never left');
+  },
+);
+
+t.test(
+  'who had as many streams as one user may is let in again at once, at the other node and at the same (E5)',
+  { skip: noPrivateRedis },
+  async (t) => {
+    const limit = 3;
+    const { nodes, ada, boardId, environment, listed } = await startPair(t, {
+      environment: { STREAMS_PER_USER: String(limit) },
+    });
+    const [one, two] = nodes;
+    const openAll = async (url: string) => {
+      const streams = await Promise.all(Array.from({ length: limit }, () => openStream(t, url, boardId, ada)));
+      t.strictSame(
+        streams.map(({ status }) => status),
+        Array(limit).fill(200),
+      );
+      t.equal((await openStream(t, url, boardId, ada)).status, 429, 'one more is too many');
+    };
+    await openAll(two.url);
+    await until(async () => (await listed()).length === limit, 'all of them in the registry');
+    two.kill('SIGKILL');
+    await two.exit();
+    // The registry still holds the dead node's streams. Counted by it, these would be refused, and a 429 ends an
+    // EventSource for good.
+    await openAll(one.url);
+    const again = await spawnNode(t, environment);
+    await openAll(again.url);
   },
 );
