@@ -5,7 +5,7 @@ import { startNodesOnRedis } from '../helpers/nodes-on-redis.ts';
 import { noPrivateRedis } from '../helpers/redis.ts';
 import { findFaults } from '../helpers/seqs.ts';
 
-const WRITES = 60;
+const WRITES = 40;
 
 t.test(
   'without Redis streams and writes go on, and an empty one is filled again without a leave (E7, E8)',
