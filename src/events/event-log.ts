@@ -32,7 +32,7 @@ export interface EventLog {
 const readAfterSql = `
   select history.epoch, wanted.place::int as place, event.*
   from (select current_epoch() as epoch offset 0) history
-  cross join unnest($1::uuid[], $2::bigint[], $3::int[]) with ordinality as wanted (board_id, after, most, place)
+  left join unnest($1::uuid[], $2::bigint[], $3::int[]) with ordinality as wanted (board_id, after, most, place) on true
   left join lateral (
     select board_id as "boardId", seq::float8 as seq, resource, action, resource_id as "resourceId", object, changes,
       actor_id as "actorId", actor_name as "actorName", mutation_id as "mutationId", rfc3339(at) as at

@@ -45,7 +45,8 @@ export class LogReader {
   /** By place. What a page holds never changes, as long as the history is the same; the last one grows. */
   readonly #kept = new LRUCache<string, FrameBatch>({
     maxSize: KEPT_PAGE_BYTES,
-    sizeCalculation: ({ bytes }) => bytes,
+    // Its frames, and all of them in one piece.
+    sizeCalculation: ({ bytes }) => 2 * bytes,
   });
   #generation = 0;
   #isReading = false;
@@ -134,6 +135,8 @@ export class LogReader {
     const news = this.#takeDirty();
     const pages = this.#pages.take(PAGES_PER_READ);
     const places = [...news, ...pages.map(({ boardId, after }) => ({ boardId, after, limit: PAGE_EVENTS }))];
+    // All that was dirty may have been closed meanwhile.
+    if (places.length === 0) return;
     let events: BoardEvent[][] | undefined;
     try {
       const read = await this.#options.log.readAfter(places);
@@ -164,12 +167,11 @@ export class LogReader {
   async #feed(news: ReadRequest[], events: BoardEvent[][], generation: number): Promise<void> {
     const { encode, feed } = this.#options;
     for (const [index, { boardId, limit }] of news.entries()) {
-      // The history may end while the streams of the board before are written to.
-      if (generation !== this.#generation) this.#dirty.add(boardId);
-      if (generation !== this.#generation) continue;
       const batch = events[index] ?? [];
-      if (batch.length === limit) this.#dirty.add(boardId);
-      if (batch.length > 0) await feed(boardId, encode(batch));
+      // The history may end while the streams of the board before are written to.
+      const isOver = generation !== this.#generation;
+      if (isOver || batch.length === limit) this.#dirty.add(boardId);
+      if (!isOver && batch.length > 0) await feed(boardId, encode(batch));
     }
   }
 
