@@ -63,6 +63,12 @@ export async function spawnNode(
   };
 }
 
+/** A test that takes too long is ended without its teardowns. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 function start(t: Teardown, args: string[], environment: Record<string, string>, { openFiles }: ProcessOptions = {}) {
   if (!existsSync(cli)) throw new Error('build first: npm run build');
   const { PATH = '', HOME = '', TMPDIR } = process.env;
@@ -82,8 +88,10 @@ function start(t: Teardown, args: string[], environment: Record<string, string>,
   });
   const closed = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   let ended = false;
+  running.add(child);
   void closed.then(() => {
     ended = true;
+    running.delete(child);
   });
   t.teardown(async () => {
     if (ended) return;
