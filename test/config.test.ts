@@ -35,6 +35,7 @@ t.test('without any setting there is a node for one machine, with the stated def
     streamsPerNode: 15_000,
     ringBytesPerBoard: 256 * 1024,
     ringBytesPerNode: 64 * 1024 * 1024,
+    waitingBytesPerNode: 64 * 1024 * 1024,
     retentionEvents: 10_000,
     retentionDays: 30,
   };
@@ -63,6 +64,7 @@ t.test('each setting is read', async (t) => {
     STREAMS_PER_NODE: '7',
     RING_BYTES_PER_BOARD: '0',
     RING_BYTES_PER_NODE: '1',
+    WAITING_BYTES_PER_NODE: '1048576',
     RETENTION_EVENTS: '100',
     RETENTION_DAYS: '0',
   });
@@ -85,6 +87,7 @@ t.test('each setting is read', async (t) => {
       streamsPerNode: 7,
       ringBytesPerBoard: 0,
       ringBytesPerNode: 1,
+      waitingBytesPerNode: 1_048_576,
       retentionEvents: 100,
       retentionDays: 0,
     },
@@ -116,6 +119,7 @@ t.test('a setting that is wrong stops the start with one line that names it', as
     STREAMS_PER_NODE: ['0', 'x'],
     RING_BYTES_PER_BOARD: ['-1', 'x'],
     RING_BYTES_PER_NODE: ['-1', 'x'],
+    WAITING_BYTES_PER_NODE: ['1048575', 'x'],
     RETENTION_EVENTS: ['0', 'x'],
     RETENTION_DAYS: ['-1', 'x'],
     LOG_LEVEL: ['verbose', 'INFO', '30'],
