@@ -67,7 +67,12 @@ t.test(
     await allHeard();
     t.strictSame(changes(), joined, 'nobody has left, and nobody came again');
     t.strictSame(logged(/a lease has ended and was reaped/), [0, 0]);
-    t.strictSame(logged(/redis is away/), [1, 1], 'one line for the outage');
-    t.strictSame(logged(/redis is back/), [1, 1]);
+    // A machine that stands still for half a second is another outage. A line for each command would be dozens.
+    const away = logged(/redis is away/);
+    t.ok(
+      away.every((lines) => lines >= 1 && lines <= 3),
+      `lines for the outage: ${away}`,
+    );
+    t.strictSame(logged(/redis is back/), away, 'and as many for its end');
   },
 );
