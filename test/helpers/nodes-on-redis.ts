@@ -39,6 +39,8 @@ export async function startNodesOnRedis(t: Test) {
       return seen.every((held) => String(held.map(({ streamId }) => streamId).sort()) === String(open));
     }, 'the registry to be complete');
   };
+  const logged = (pattern: RegExp) =>
+    nodes.map((node) => node.logged.filter(({ msg }) => pattern.test(String(msg))).length);
   const readiness = () => Promise.all(nodes.map((node) => ada.at(node).get('/readyz')));
 
   await openOnEach(STREAMS_PER_NODE);
@@ -71,8 +73,17 @@ export async function startNodesOnRedis(t: Test) {
       for (const { marker } of heard) await marker();
     },
     /** How often each node has logged such a line. */
-    logged: (pattern: RegExp) =>
-      nodes.map(({ logged }) => logged.filter(({ msg }) => pattern.test(String(msg))).length),
+    logged,
+    /** One line when it begins and one when it ends, at each node. */
+    checkOutageLogged: () => {
+      // A machine that stands still for half a second is an outage too. A line for each command would be dozens.
+      const away = logged(/redis is away/);
+      t.ok(
+        away.every((lines) => lines >= 1 && lines <= 3),
+        `lines for the outage: ${away}`,
+      );
+      t.strictSame(logged(/redis is back/), away, 'and as many for its end');
+    },
     /** The median of so many writes, one after the other, in ms. */
     medianWrite: async (count: number) => {
       const times: number[] = [];
