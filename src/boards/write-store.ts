@@ -48,9 +48,15 @@ interface Row {
 /** @param wake tells the other readers of the board's log; called after the commit of each change */
 export function createWriteBoard(pool: Pool, wake: (boardId: string) => void): WriteBoard {
   const turns = new WriteTurns();
-  return async <Resource>({ userId, key }: Writer, boardId: string, { name, text, values }: WriteStatement) => {
+  return async <Resource>(
+    { userId, key, streamId }: Writer,
+    boardId: string,
+    { name, text, values }: WriteStatement,
+  ) => {
     const all = [userId, key?.name, boardId, ...values];
-    const statement = key ? onceStatement(name, text, [...all, key.requestHash]) : plainStatement(name, text, all);
+    const statement = key
+      ? onceStatement(name, text, [...all, streamId, key.requestHash])
+      : plainStatement(name, text, [...all, streamId]);
     const { rows } = await turns
       .take(boardId, () => pool.query<Row>(statement))
       .catch((error) => {
@@ -66,24 +72,32 @@ export function createWriteBoard(pool: Pool, wake: (boardId: string) => void): W
   };
 }
 
-/** `begin_write` sets, for this transaction only, who acts and that this node notifies after the commit. */
+/**
+ * `begin_write` sets, for this transaction only, who acts and that this node notifies after the commit.
+ *
+ * @param values the last one is the writer's stream
+ */
 function plainStatement(name: string, text: string, values: unknown[]): QueryConfig {
   return {
     name,
-    text: `with context as materialized (select begin_write($1::uuid, $2)), ${text}
+    text: `with context as materialized (select begin_write($1::uuid, $2, $${values.length})), ${text}
            select object::text as json, null::bytea as "requestHash" from written`,
     values,
   };
 }
 
-/** Looks for the key, writes and remembers in one round trip. @param values the last one is the hash of the request */
+/**
+ * Looks for the key, writes and remembers in one round trip.
+ *
+ * @param values the last two are the writer's stream and the hash of the request
+ */
 function onceStatement(name: string, text: string, values: unknown[]): QueryConfig {
   return {
     name: `${name}-once`,
     text: `with remembered as materialized (
              select request_hash, result from claim_key($1::uuid, $2)
            ), context as materialized (
-             select begin_write($1::uuid, $2) where not exists (select from remembered)
+             select begin_write($1::uuid, $2, $${values.length - 1}) where not exists (select from remembered)
            ), ${text}, kept as (
              insert into idempotency_keys (user_id, key, request_hash, result)
              select $1, $2, $${values.length}, object from written

@@ -9,6 +9,8 @@ export interface Writer {
   userId: string;
   /** Of a request that is to be done once. */
   key: IdempotencyKey | undefined;
+  /** The writer's own stream, which is not told of what it knows already. */
+  streamId: string | undefined;
 }
 
 export interface IdempotencyKey {
@@ -32,12 +34,21 @@ export const writerHeaders = Type.Object({
         'Also the `mutationId` of the events that the write causes.',
     }),
   ),
+  'stream-id': Type.Optional(
+    Type.String({
+      format: 'uuid',
+      description:
+        'The `streamId` of the writer’s own stream. In place of the event it gets a frame with only the `id:`, which ' +
+        'moves its cursor and shows the page nothing. Of another user’s stream it changes nothing.',
+    }),
+  ),
 });
 
 export function writerOf(request: FastifyRequest): Writer {
-  const name = request.headers['idempotency-key'];
+  const { 'idempotency-key': name, 'stream-id': streamId } = request.headers;
   return {
     userId: request.session.user.id,
+    streamId: typeof streamId === 'string' ? streamId.toLowerCase() : undefined,
     key: typeof name === 'string' ? { name, requestHash: hashRequest(request) } : undefined,
   };
 }

@@ -38,10 +38,22 @@ export interface EventRow {
   actorName: string | null;
   mutationId: string | null;
   at: string;
+  streamId: string | null;
+}
+
+/** An event, and what only this server needs to know of it. */
+export interface LogEntry {
+  event: BoardEvent;
+  /** The stream that its writer named as its own; of anyone, checked by nobody yet. */
+  streamId: string | undefined;
+}
+
+export function toLogEntry(row: EventRow): LogEntry {
+  return { event: toBoardEvent(row), streamId: row.streamId ?? undefined };
 }
 
 /** Same row in, same JSON out: two nodes that read an event send the same bytes. */
-export function toBoardEvent(row: EventRow): BoardEvent {
+function toBoardEvent(row: EventRow): BoardEvent {
   return {
     seq: row.seq,
     boardId: row.boardId,

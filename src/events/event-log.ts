@@ -1,7 +1,7 @@
 // Reads the log of each board. Nothing is written here: the triggers of postgres/migrations write it.
 
 import type { Pool } from 'pg';
-import { type BoardEvent, type EventRow, toBoardEvent } from './board-event.ts';
+import { type EventRow, type LogEntry, toLogEntry } from './board-event.ts';
 
 /** Where a log begins and ends: events `trimmedTo + 1` to `head` can be read. */
 export interface LogExtent {
@@ -23,7 +23,7 @@ export interface ReadRequest {
  */
 export interface EventLog {
   /** @returns one list per request, in the order of the requests, each rising by seq */
-  readAfter(requests: ReadRequest[]): Promise<{ epoch: string; events: BoardEvent[][] }>;
+  readAfter(requests: ReadRequest[]): Promise<{ epoch: string; entries: LogEntry[][] }>;
   /** @returns the extent of each board that has a log */
   extents(boardIds: string[]): Promise<{ epoch: string; extents: Map<string, LogExtent> }>;
 }
@@ -35,7 +35,8 @@ const readAfterSql = `
   left join unnest($1::uuid[], $2::bigint[], $3::int[]) with ordinality as wanted (board_id, after, most, place) on true
   left join lateral (
     select board_id as "boardId", seq::float8 as seq, resource, action, resource_id as "resourceId", object, changes,
-      actor_id as "actorId", actor_name as "actorName", mutation_id as "mutationId", rfc3339(at) as at
+      actor_id as "actorId", actor_name as "actorName", mutation_id as "mutationId", rfc3339(at) as at,
+      stream_id as "streamId"
     from board_events
     where board_id = wanted.board_id and seq > wanted.after
     order by seq
@@ -60,9 +61,9 @@ export function createEventLog(pool: Pool): EventLog {
           requests.map(({ limit }) => limit),
         ],
       });
-      const events: BoardEvent[][] = requests.map(() => []);
-      for (const row of rows) if (row.seq !== null) events[row.place - 1]?.push(toBoardEvent(row));
-      return { epoch: rows[0]?.epoch ?? '', events };
+      const entries: LogEntry[][] = requests.map(() => []);
+      for (const row of rows) if (row.seq !== null) entries[row.place - 1]?.push(toLogEntry(row));
+      return { epoch: rows[0]?.epoch ?? '', entries };
     },
 
     async extents(boardIds) {

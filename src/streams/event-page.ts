@@ -33,7 +33,7 @@ export async function readEventPage(
   const { position, reset } = after === undefined ? { position: extent.trimmedTo } : planOpening(after, epoch, extent);
   if (reset) return { events: [], cursor: formatCursor(epoch, position), hasMore: false, reset: { reason: reset } };
   const read = await log.readAfter([{ boardId, after: position, limit: limit + 1 }]);
-  const [events = []] = read.events;
+  const events = (read.entries[0] ?? []).map(({ event }) => event);
   const page = events.slice(0, limit);
   const reason = read.epoch !== epoch ? 'epoch' : page[0] && page[0].seq !== position + 1 ? 'trimmed' : undefined;
   if (reason) {

@@ -1,9 +1,9 @@
 // Consecutive events of one board, encoded once for every stream that gets them.
 
-import type { BoardEvent } from '../events/board-event.ts';
+import type { LogEntry } from '../events/board-event.ts';
 import { formatCursor } from '../events/cursor.ts';
 import type { CloseReason } from './close-reason.ts';
-import { type Chunk, changedFrame, joinChunk } from './frame.ts';
+import { type Chunk, changedFrame, cursorFrame, joinChunk } from './frame.ts';
 
 /** One encoded event. */
 export interface EventFrame {
@@ -12,12 +12,14 @@ export interface EventFrame {
   text: Buffer;
   /** Set when the event ends access: of everyone, or of one user. */
   ends?: { reason: Extract<CloseReason, 'deleted' | 'revoked'>; userId?: string };
+  /** Set when the writer has named its stream, which gets `text` of this instead. */
+  origin?: { streamId: string; userId: string; text: Buffer };
 }
 
 export class FrameBatch {
   readonly frames: EventFrame[];
-  /** True when a frame ends somebody's access, so that the streams have to look at each frame. */
-  readonly endsAccess: boolean;
+  readonly #endsAccess: boolean;
+  readonly #origins: Set<string>;
   readonly bytes: number;
   #chunk: Chunk | undefined;
 
@@ -25,12 +27,18 @@ export class FrameBatch {
   constructor(frames: EventFrame[]) {
     this.frames = frames;
     this.bytes = frames.reduce((sum, { text }) => sum + text.length, 0);
-    this.endsAccess = frames.some(({ ends }) => ends !== undefined);
+    this.#endsAccess = frames.some(({ ends }) => ends !== undefined);
+    this.#origins = new Set(frames.flatMap(({ origin }) => origin?.streamId ?? []));
   }
 
-  /** @param events of one board, rising by one from event to event, not empty */
-  static encode(epoch: string, events: BoardEvent[]): FrameBatch {
-    return new FrameBatch(events.map((event) => encodeEvent(epoch, event)));
+  /** @param entries of one board, rising by one from event to event, not empty */
+  static encode(epoch: string, entries: LogEntry[]): FrameBatch {
+    return new FrameBatch(entries.map((entry) => encodeEntry(epoch, entry)));
+  }
+
+  /** False when the stream has to look at each frame: one may end its access, or be an event of its own. */
+  isSameForAll(streamId: string): boolean {
+    return !this.#endsAccess && !this.#origins.has(streamId);
   }
 
   /** The seq before the first event. */
@@ -50,10 +58,14 @@ export class FrameBatch {
   }
 }
 
-function encodeEvent(epoch: string, event: BoardEvent): EventFrame {
-  const text = Buffer.from(changedFrame(formatCursor(epoch, event.seq), event));
-  const frame: EventFrame = { seq: event.seq, text };
+function encodeEntry(epoch: string, { event, streamId }: LogEntry): EventFrame {
+  const cursor = formatCursor(epoch, event.seq);
+  const frame: EventFrame = { seq: event.seq, text: Buffer.from(changedFrame(cursor, event)) };
   if (event.action === 'deleted' && event.resource === 'board') frame.ends = { reason: 'deleted' };
   if (event.action === 'deleted' && event.resource === 'member') frame.ends = { reason: 'revoked', userId: event.id };
+  // Without an actor nobody's: who could name a stream of others would hide changes from them.
+  if (streamId && event.actor) {
+    frame.origin = { streamId, userId: event.actor.id, text: Buffer.from(cursorFrame(cursor)) };
+  }
   return frame;
 }

@@ -22,6 +22,11 @@ export function changedFrame(cursor: string, event: BoardEvent): string {
   return encode('changed', JSON.stringify(event), cursor);
 }
 
+/** Moves the client's cursor and dispatches nothing: an event without data (WHATWG HTML, 9.2.6). */
+export function cursorFrame(cursor: string): string {
+  return createEventBuffer().id(cursor).dispatch().read();
+}
+
 /** @param json what `GET /boards/:id` gives */
 export function snapshotFrame(cursor: string, json: string): string {
   return encode('snapshot', json, cursor);

@@ -49,7 +49,7 @@ export class Hub {
       logger: options.logger,
       learnEpoch: (epoch) => this.learnEpoch(epoch),
       headOf: (boardId) => this.#boards.get(boardId)?.board.head,
-      encode: (events) => FrameBatch.encode(this.#epoch, events),
+      encode: (entries) => FrameBatch.encode(this.#epoch, entries),
       feed: (boardId, batch) => this.#feed(boardId, batch),
     });
   }

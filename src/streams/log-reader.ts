@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
-import type { BoardEvent } from '../events/board-event.ts';
+import type { LogEntry } from '../events/board-event.ts';
 import type { EventLog, ReadRequest } from '../events/event-log.ts';
 import type { Logger } from '../logger.ts';
 import type { FrameBatch } from './frame-batch.ts';
@@ -31,7 +31,7 @@ export interface LogReaderOptions {
   /** Hears of what history each read is. One that is over pauses the reader: what was read is then thrown away. */
   learnEpoch: (epoch: string) => void;
   /** Called once for each page, however many wait for it. */
-  encode: (events: BoardEvent[]) => FrameBatch;
+  encode: (entries: LogEntry[]) => FrameBatch;
   /** Takes the next events of a board, in order; the next read begins when it resolves. */
   feed: (boardId: string, batch: FrameBatch) => Promise<void>;
 }
@@ -137,37 +137,37 @@ export class LogReader {
     const places = [...news, ...pages.map(({ boardId, after }) => ({ boardId, after, limit: PAGE_EVENTS }))];
     // All that was dirty may have been closed meanwhile.
     if (places.length === 0) return;
-    let events: BoardEvent[][] | undefined;
+    let entries: LogEntry[][] | undefined;
     try {
       const read = await this.#options.log.readAfter(places);
       this.#options.learnEpoch(read.epoch);
-      events = read.events;
+      entries = read.entries;
     } finally {
       // Not what was asked for: the read failed, or it is of a history that is over.
-      if (!events || generation !== this.#generation) {
+      if (!entries || generation !== this.#generation) {
         for (const { boardId } of news) this.#dirty.add(boardId);
         this.#pages.putBack(pages);
-        events = undefined;
+        entries = undefined;
       }
     }
-    if (!events) return;
-    this.#hand(pages, events.slice(news.length));
-    await this.#feed(news, events, generation);
+    if (!entries) return;
+    this.#hand(pages, entries.slice(news.length));
+    await this.#feed(news, entries, generation);
   }
 
-  #hand(pages: PageRequest[], events: BoardEvent[][]): void {
+  #hand(pages: PageRequest[], entries: LogEntry[][]): void {
     for (const [index, { boardId, after, resolve }] of pages.entries()) {
-      const found = events[index] ?? [];
+      const found = entries[index] ?? [];
       const page = found.length > 0 ? this.#options.encode(found) : undefined;
       resolve(page);
       if (page) this.#kept.set(placeOf(boardId, after), page);
     }
   }
 
-  async #feed(news: ReadRequest[], events: BoardEvent[][], generation: number): Promise<void> {
+  async #feed(news: ReadRequest[], entries: LogEntry[][], generation: number): Promise<void> {
     const { encode, feed } = this.#options;
     for (const [index, { boardId, limit }] of news.entries()) {
-      const batch = events[index] ?? [];
+      const batch = entries[index] ?? [];
       // The history may end while the streams of the board before are written to.
       const isOver = generation !== this.#generation;
       if (isOver || batch.length === limit) this.#dirty.add(boardId);

@@ -167,7 +167,7 @@ export class Stream implements BoardStream {
   /** Writes what there is room for, one event at least when nothing waits, and none that the stream has had. */
   #write(batch: FrameBatch): void {
     const { connection } = this.#options;
-    if (this.#position === batch.from && !batch.endsAccess && batch.bytes <= connection.room) {
+    if (this.#position === batch.from && batch.isSameForAll(this.id) && batch.bytes <= connection.room) {
       connection.write(batch.chunk);
       this.#position = batch.to;
     } else {
@@ -182,16 +182,22 @@ export class Stream implements BoardStream {
     let ending: CloseReason | undefined;
     for (const frame of frames) {
       if (frame.seq <= this.#position) continue;
+      const text = this.#isOwn(frame) ? frame.origin.text : frame.text;
       const isFirst = parts.length === 0 && connection.waitingBytes === 0;
-      if (frame.text.length > room && !isFirst) break;
-      parts.push(frame.text);
-      room -= frame.text.length;
+      if (text.length > room && !isFirst) break;
+      parts.push(text);
+      room -= text.length;
       this.#position = frame.seq;
       ending = this.#endedBy(frame);
       if (ending) break;
     }
     if (parts.length > 0) connection.writeParts(parts);
     if (ending) this.close(ending);
+  }
+
+  /** Only the writer may name the writer's stream: of others it would hide a change. */
+  #isOwn(frame: EventFrame): frame is EventFrame & Required<Pick<EventFrame, 'origin'>> {
+    return frame.origin?.streamId === this.id && frame.origin.userId === this.userId;
   }
 
   /** The event that ends a user's access is the last one that the user sees (E6). */

@@ -12,8 +12,8 @@ const [{ epoch } = { epoch: '' }] = await sql<{ epoch: string }>('select current
 t.test('an answer names its epoch also when it holds nothing (E2)', async (t) => {
   const nowhere = { boardId: randomUUID(), after: 0, limit: 10 };
   t.match(epoch, /^[0-9a-f]{8}$/);
-  t.strictSame(await log.readAfter([]), { epoch, events: [] });
-  t.strictSame(await log.readAfter([nowhere, nowhere]), { epoch, events: [[], []] });
+  t.strictSame(await log.readAfter([]), { epoch, entries: [] });
+  t.strictSame(await log.readAfter([nowhere, nowhere]), { epoch, entries: [[], []] });
   t.strictSame(await log.extents([]), { epoch, extents: new Map() });
   t.strictSame(await log.extents([nowhere.boardId]), { epoch, extents: new Map() });
 });
@@ -22,13 +22,13 @@ t.test('each place is read from where it is and as far as it wants', async (t) =
   const [board] = await sql<{ id: string }>(`insert into boards (name) values ('x') returning id`);
   const boardId = board?.id ?? '';
   await sql('insert into items (board_id, text) select $1, n::text from generate_series(1, 9) n', [boardId]);
-  const { events } = await log.readAfter([
+  const { entries } = await log.readAfter([
     { boardId, after: 7, limit: 10 },
     { boardId: randomUUID(), after: 0, limit: 10 },
     { boardId, after: 0, limit: 2 },
   ]);
   t.strictSame(
-    events.map((place) => place.map(({ seq }) => seq)),
+    entries.map((place) => place.map(({ event }) => event.seq)),
     [[8, 9, 10], [], [1, 2]],
   );
   t.strictSame((await log.extents([boardId])).extents, new Map([[boardId, { head: 10, trimmedTo: 0 }]]));

@@ -92,7 +92,10 @@ t.test('`teamboard migrate` brings a database up to date, and does nothing the s
   t.strictSame([one.code, two.code], [0, 0]);
   t.strictSame(
     outputs,
-    ['Applied 0001_accounts, 0002_boards, 0003_board_log, 0004_idempotency, 0005_epoch.\n', 'Nothing to do.\n'],
+    [
+      'Applied 0001_accounts, 0002_boards, 0003_board_log, 0004_idempotency, 0005_epoch, 0006_origin.\n',
+      'Nothing to do.\n',
+    ],
     'at once',
   );
   const client = new pg.Client({ connectionString: url });

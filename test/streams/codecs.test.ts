@@ -3,7 +3,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import fc from 'fast-check';
 import t from 'tap';
-import type { BoardEvent } from '../../src/events/board-event.ts';
+import type { BoardEvent, LogEntry } from '../../src/events/board-event.ts';
 import { boardOf, channelOf } from '../../src/events/channel.ts';
 import { formatCursor, parseCursor } from '../../src/events/cursor.ts';
 import { closeRules, drawRetryMs } from '../../src/streams/close-reason.ts';
@@ -146,19 +146,27 @@ t.test('a chunk is the same text twice: plain, and framed for HTTP/1.1', async (
   );
 });
 
-t.test('a batch knows where it begins, where it ends, and whose access it ends', async (t) => {
+const entryOf = (event: BoardEvent, streamId?: string): LogEntry => ({ event, streamId });
+
+t.test('a batch knows where it begins, where it ends, and to whom it is not what it is to all', async (t) => {
   const removal: BoardEvent = { ...eventWith(8, 'x'), resource: 'member', action: 'deleted', id: 'user-1' };
   const end: BoardEvent = { ...eventWith(9, 'x'), resource: 'board', action: 'deleted' };
-  const batch = FrameBatch.encode('abcdef01', [eventWith(7, 'x'), removal, end]);
+  const batch = FrameBatch.encode('abcdef01', [entryOf(eventWith(7, 'x')), entryOf(removal), entryOf(end)]);
   t.equal(batch.from, 6);
   t.equal(batch.to, 9);
-  t.equal(batch.endsAccess, true);
+  t.equal(batch.isSameForAll('any'), false);
   t.strictSame(
     batch.frames.map(({ ends }) => ends),
     [undefined, { reason: 'revoked', userId: 'user-1' }, { reason: 'deleted' }],
   );
   t.equal(batch.chunk, batch.chunk, 'encoded once');
-  t.equal(FrameBatch.encode('abcdef01', [eventWith(7, 'x')]).endsAccess, false);
+  t.equal(FrameBatch.encode('abcdef01', [entryOf(eventWith(7, 'x'))]).isSameForAll('any'), true);
+  const own = FrameBatch.encode('abcdef01', [entryOf({ ...eventWith(7, 'x'), actor: { id: 'u', name: 'U' } }, 'mine')]);
+  t.equal(own.isSameForAll('any'), true);
+  t.equal(own.isSameForAll('mine'), false);
+  t.equal(own.frames[0]?.origin?.text.toString(), 'id:abcdef01-7\n\n');
+  const nobodys = FrameBatch.encode('abcdef01', [entryOf({ ...eventWith(7, 'x'), actor: null }, 'mine')]);
+  t.equal(nobodys.isSameForAll('mine'), true);
 });
 
 t.test('where a stream starts (E2)', async (t) => {
