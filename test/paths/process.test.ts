@@ -13,6 +13,7 @@ import { openStream } from '../helpers/event-stream.ts';
 import { useDatabase } from '../helpers/node.ts';
 import { runCli, spawnNode } from '../helpers/process.ts';
 import { createEmptyDatabase, dropDatabase } from '../helpers/test-cluster.ts';
+import { until } from '../helpers/until.ts';
 
 async function useDataDir(t: Test): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'teamboard-data-'));
@@ -31,7 +32,7 @@ t.test(
   async (t) => {
     const dataDir = await useDataDir(t);
     const first = await spawnNode(t, { DATA_DIR: dataDir });
-    t.match(first.output, curlSession(first.url), 'the start prints a session to try');
+    await until(() => first.output.includes(curlSession(first.url)), 'a session to try, in what the start prints');
     const ada = await Client.signUp(first);
     const boardId = await ada.createBoard();
     const stream = await openStream(t, first.url, boardId, ada);
