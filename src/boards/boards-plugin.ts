@@ -2,10 +2,10 @@
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import { Sweeper } from '../postgres/sweeper.ts';
 import { type BoardStore, createBoardStore } from './board-store.ts';
 import { removeExpiredKeys } from './idempotency-store.ts';
 import { createItemStore, type ItemStore } from './item-store.ts';
-import { KeySweeper } from './key-sweeper.ts';
 import { createSnapshotStore, type SnapshotStore } from './snapshot-store.ts';
 import { createWriteBoard } from './write-store.ts';
 
@@ -26,8 +26,8 @@ export default fastifyPlugin(
     app.decorate('items', createItemStore(app.pool, writeBoard));
     app.decorate('snapshots', createSnapshotStore(app.pool));
 
-    const sweeper = new KeySweeper({
-      removeExpired: (limit) => removeExpiredKeys(app.pool, limit),
+    const sweeper = new Sweeper({
+      removeExpired: { 'idempotency keys': (limit) => removeExpiredKeys(app.pool, limit) },
       intervalMs: SWEEP_INTERVAL_MS,
       log: app.log,
     });

@@ -1,8 +1,8 @@
-// Keys of writes go when their time is over, and disturb nobody by it.
+// Rows go when their time is over, and disturb nobody by it.
 
 import t from 'tap';
 import { removeExpiredKeys } from '../../src/boards/idempotency-store.ts';
-import { KeySweeper } from '../../src/boards/key-sweeper.ts';
+import { Sweeper } from '../../src/postgres/sweeper.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { until } from '../helpers/until.ts';
 
@@ -19,17 +19,25 @@ t.test('expired keys go, a batch at a time and without waiting for anyone', asyn
   const locker = await database.pool.connect();
   await locker.query('begin');
   await locker.query(`select from idempotency_keys where key = '101' for update`);
-  const warnings: object[] = [];
+  const warnings: Array<[object, string]> = [];
   let fails = true;
-  const sweeper = new KeySweeper({
-    removeExpired: (limit) => (fails ? Promise.reject(new Error('away')) : removeExpiredKeys(database.pool, limit)),
+  let othersSwept = 0;
+  const sweeper = new Sweeper({
+    removeExpired: {
+      keys: (limit) => (fails ? Promise.reject(new Error('away')) : removeExpiredKeys(database.pool, limit)),
+      others: async () => {
+        othersSwept += 1;
+        return 0;
+      },
+    },
     intervalMs: 10,
-    log: { info: () => {}, warn: (details) => void warnings.push(details) },
+    log: { info: () => {}, warn: (...line) => void warnings.push(line) },
   });
   sweeper.start();
   sweeper.start();
   await until(() => warnings.length > 0, 'a sweep that fails');
-  t.match(warnings, [{ reason: 'away' }]);
+  t.match(warnings, [[{ reason: 'away' }, 'expired keys stay until the next sweep']]);
+  await until(() => othersSwept > 0, 'the rows after those that failed');
   fails = false;
   await until(async () => (await left()) <= 101, 'all that are expired and free');
   t.equal((await database.sql(`select from idempotency_keys where key = '101'`)).length, 1);
@@ -45,10 +53,12 @@ t.test('expired keys go, a batch at a time and without waiting for anyone', asyn
   const stopped = await left();
   // As many turns of another one as the stopped one would have had.
   let turns = 0;
-  const other = new KeySweeper({
-    removeExpired: async () => {
-      turns += 1;
-      return 0;
+  const other = new Sweeper({
+    removeExpired: {
+      keys: async () => {
+        turns += 1;
+        return 0;
+      },
     },
     intervalMs: 10,
     log: { info: () => {}, warn: () => {} },

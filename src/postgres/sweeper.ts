@@ -1,24 +1,24 @@
-// Forgets the keys of writes when their time is over.
+// Removes rows whose time is over, in the background and a few at a time.
 
 import type { Logger } from '../logger.ts';
 
 const BATCH = 500;
 
-export interface KeySweeperOptions {
-  /** @returns how many it has removed, at most `limit` */
-  removeExpired: (limit: number) => Promise<number>;
+export interface SweeperOptions {
+  /** By what they are called in the log. Each returns how many rows it has removed, at most `limit`. */
+  removeExpired: Record<string, (limit: number) => Promise<number>>;
   intervalMs: number;
   log: Logger;
 }
 
-/** Every node has one. An expired key counts no more whether it has been removed or not, so it may come late or fail. */
-export class KeySweeper {
-  readonly #options: KeySweeperOptions;
+/** Every node has them. An expired row counts no more whether it has been removed or not, so it may come late or fail. */
+export class Sweeper {
+  readonly #options: SweeperOptions;
   #timer: NodeJS.Timeout | undefined;
   #sweeping: Promise<void> | undefined;
   #stopping = false;
 
-  constructor(options: KeySweeperOptions) {
+  constructor(options: SweeperOptions) {
     this.#options = options;
   }
 
@@ -44,11 +44,13 @@ export class KeySweeper {
 
   async #sweep(): Promise<void> {
     const { removeExpired, log } = this.#options;
-    try {
-      let removed = BATCH;
-      while (removed === BATCH && !this.#stopping) removed = await removeExpired(BATCH);
-    } catch (error) {
-      log.warn({ reason: (error as Error).message }, 'expired idempotency keys stay until the next sweep');
+    for (const [what, remove] of Object.entries(removeExpired)) {
+      try {
+        let removed = BATCH;
+        while (removed === BATCH && !this.#stopping) removed = await remove(BATCH);
+      } catch (error) {
+        log.warn({ reason: (error as Error).message }, `expired ${what} stay until the next sweep`);
+      }
     }
   }
 }
