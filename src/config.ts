@@ -14,6 +14,7 @@ const environmentSchema = Type.Object({
   REDIS_URL: Type.Optional(Type.String()),
   DATA_DIR: Type.String({ default: '.data' }),
   PUBLIC_URL: Type.Optional(Type.String()),
+  CLIENT_ADDRESS_HEADER: Type.Optional(Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" })),
   LOG_LEVEL: Type.Union(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
     { default: 'info' },
@@ -41,6 +42,8 @@ export interface Config {
   redisUrl: string | undefined;
   dataDir: string;
   publicUrl: string | undefined;
+  /** The header field in which the proxy in front says who its client is, in lower case. */
+  clientAddressHeader: string | undefined;
   logLevel: string;
   heartbeatSeconds: number;
   streamMaxAgeMinutes: number;
@@ -91,6 +94,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     dataDir: settings.DATA_DIR,
     // As a URL is written out: 'HTTPS://Boards.example/' is https too, and makes the cookie Secure.
     publicUrl: settings.PUBLIC_URL && new URL(settings.PUBLIC_URL).href.replace(/\/+$/, ''),
+    clientAddressHeader: settings.CLIENT_ADDRESS_HEADER?.toLowerCase(),
     logLevel: settings.LOG_LEVEL,
     heartbeatSeconds: settings.HEARTBEAT_SECONDS,
     streamMaxAgeMinutes: settings.STREAM_MAX_AGE_MINUTES,
@@ -133,6 +137,9 @@ function describe(error: unknown, given: Record<string, string | undefined>): st
   const name = fault?.instancePath.slice(1) ?? '';
   if (name === 'LOG_LEVEL') {
     return `LOG_LEVEL must be fatal, error, warn, info, debug, trace or silent, and is '${given[name]}'.`;
+  }
+  if (name === 'CLIENT_ADDRESS_HEADER') {
+    return `CLIENT_ADDRESS_HEADER must be the name of a header field, and is '${given[name]}'.`;
   }
   return `${name} ${fault?.message ?? String(error)}, and is '${given[name]}'.`;
 }

@@ -1,66 +1,92 @@
-// POST /guests, GET and DELETE /session.
+// POST /guests, POST /users, PATCH /users/me.
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { problemResponses, Timestamp } from '../http/schemas.ts';
-import { SESSION_COOKIE } from './accounts-plugin.ts';
+import { addressKey } from '../http/client-address.ts';
+import { problemResponses } from '../http/schemas.ts';
+import type { Client } from './accounts.ts';
+import { SESSION_COOKIE } from './challenge.ts';
+import { createSessionCookie } from './session-cookie.ts';
+import { NewGuest, NewUser, UserPatch } from './user.ts';
 
-/** @param options `secureCookies`: the cookie goes over TLS only */
-export const accountRoutes: FastifyPluginAsyncTypebox<{ secureCookies: boolean }> = async (app, { secureCookies }) => {
-  const cookie = { path: '/', httpOnly: true, sameSite: 'lax', secure: secureCookies } as const;
+const tags = ['Who is calling'];
+const userBody = Type.Object({ user: Type.Ref('User') });
+
+export interface AccountRouteOptions {
+  /** The session's cookie goes over TLS only. */
+  secureCookies: boolean;
+  /** The header field in which a proxy says who its client is, in lower case. */
+  clientAddressHeader: string | undefined;
+}
+
+/** @returns who asks, as far as attempts to sign in are concerned */
+export function clientOf(request: FastifyRequest, { clientAddressHeader }: AccountRouteOptions): Client {
+  const named = clientAddressHeader === undefined ? undefined : request.headers[clientAddressHeader];
+  return { address: addressKey(request.ip, named), session: request.cookies[SESSION_COOKIE] };
+}
+
+export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = async (app, options) => {
+  const cookie = createSessionCookie(options.secureCookies);
 
   app.post(
     '/guests',
     {
       schema: {
-        tags: ['Who is calling'],
+        tags,
         summary: 'Make a guest account and sign in',
-        description: 'Sets the cookie `tb_session`. The account lasts as long as the cookie.',
-        body: Type.Object(
-          { name: Type.String({ minLength: 1, maxLength: 100, pattern: '\\S' }) },
-          { additionalProperties: false },
-        ),
-        response: { 201: Type.Object({ user: Type.Ref('User') }), ...problemResponses(400, 413, 415, 503) },
+        description:
+          'Sets the cookie `tb_session`. The account lasts as long as the session, unless an email and a password ' +
+          '(`PATCH /users/me`) or a token keep it.',
+        body: NewGuest,
+        response: { 201: userBody, ...problemResponses(400, 413, 415, 503) },
       },
     },
     async (request, reply) => {
-      const { user, token, expiresAt } = await app.accounts.createGuest(request.body.name.trim());
-      reply.setCookie(SESSION_COOKIE, token, { ...cookie, expires: new Date(expiresAt) });
-      return reply.code(201).send({ user });
+      const signIn = await app.accountStore.createGuest(request.body.name.trim());
+      return cookie.set(reply.code(201), signIn).send({ user: signIn.user });
     },
   );
 
-  app.get(
-    '/session',
+  app.post(
+    '/users',
     {
-      onRequest: app.requireSession,
       schema: {
-        tags: ['Who is calling'],
-        summary: 'Who am I',
-        security: [{ session: [] }],
-        response: {
-          200: Type.Object({ user: Type.Ref('User'), expiresAt: Timestamp }),
-          ...problemResponses(401, 503),
-        },
-      },
-    },
-    async (request) => request.session,
-  );
-
-  app.delete(
-    '/session',
-    {
-      onRequest: app.requireSession,
-      schema: {
-        tags: ['Who is calling'],
-        summary: 'Sign out',
-        security: [{ session: [] }],
-        response: { 204: Type.Null({ description: 'Signed out; the cookie is void.' }), ...problemResponses(401, 503) },
+        tags,
+        summary: 'Make an account with email and password, and sign in',
+        description: 'Sets the cookie `tb_session`. Sent again after an answer that was lost, it is 409: sign in then.',
+        body: NewUser,
+        response: { 201: userBody, ...problemResponses(400, 409, 413, 415, 429, 503) },
       },
     },
     async (request, reply) => {
-      await app.accounts.deleteSession(request.cookies[SESSION_COOKIE] ?? '');
-      return reply.clearCookie(SESSION_COOKIE, cookie).code(204).send(null);
+      const signIn = await app.accounts.signUp(request.body, clientOf(request, options));
+      return cookie.set(reply.code(201), signIn).send({ user: signIn.user });
+    },
+  );
+
+  app.patch(
+    '/users/me',
+    {
+      onRequest: app.requireSession,
+      config: { refusesTokens: true },
+      schema: {
+        tags,
+        summary: 'Change my account',
+        description:
+          'A guest keeps the account by setting email and password together: same id, same boards. Who has a password ' +
+          'sends it as `currentPassword` with a new email or password. New credentials end all sessions of the user; ' +
+          'the answer has the cookie of a new one. Tokens stay.',
+        security: [{ session: [] }],
+        body: UserPatch,
+        response: { 200: userBody, ...problemResponses(400, 401, 409, 413, 415, 429, 503) },
+      },
+    },
+    async (request, reply) => {
+      const { address } = clientOf(request, options);
+      const changed = await app.accounts.change(request.session.user, request.body, address);
+      if ('secret' in changed) cookie.set(reply, changed);
+      return reply.send({ user: changed.user });
     },
   );
 };

@@ -1,70 +1,188 @@
-// The SQL of users and their sessions.
+// The SQL of users and their credentials. Whatever makes or changes an account signs in by the same statement.
 
-import { createHash, randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
+import { Problem } from '../errors.ts';
+import { hashSecret, newSecret } from './secret.ts';
+import { firstEndSql, userColumns } from './session-store.ts';
 import type { User } from './user.ts';
 
-const SESSION_DAYS = 30;
+const UNIQUE_VIOLATION = '23505';
 
-/** A sign-in: the secret goes into the cookie and is kept nowhere else. */
+/** A new session: the secret goes into the cookie and is kept nowhere else. */
 export interface SignIn {
   user: User;
-  token: string;
-  expiresAt: string;
+  secret: string;
 }
 
-export interface AccountSession {
-  user: User;
-  expiresAt: string;
+export interface StoredCredentials {
+  userId: string;
+  passwordHash: string;
+}
+
+export interface NewCredentials {
+  email: string;
+  passwordHash: string;
+}
+
+/** What is undefined stays as it is. */
+export interface AccountChange {
+  name: string | undefined;
+  email: string | undefined;
+  passwordHash: string | undefined;
 }
 
 export interface AccountStore {
   createGuest(name: string): Promise<SignIn>;
-  /** @returns undefined when the token is of no session, or of one that has ended */
-  findSession(token: string): Promise<AccountSession | undefined>;
-  deleteSession(token: string): Promise<void>;
+  /**
+   * @param replaced the secret of the session that the new one takes the place of
+   * @throws Problem TB_EMAIL_TAKEN
+   */
+  createUser(name: string, credentials: NewCredentials, replaced: string | undefined): Promise<SignIn>;
+  /** However the address is written. */
+  findCredentials(email: string): Promise<StoredCredentials | undefined>;
+  /** @returns undefined for a guest */
+  findPasswordHash(userId: string): Promise<string | undefined>;
+  /**
+   * @param replaced the secret of the session that the new one takes the place of
+   * @returns undefined when the password is another one by now
+   */
+  signIn(credentials: StoredCredentials, replaced: string | undefined): Promise<SignIn | undefined>;
+  /**
+   * Makes a guest's account one that lasts, and ends the guest's sessions.
+   *
+   * @returns undefined when the user is no guest any more
+   * @throws Problem TB_EMAIL_TAKEN
+   */
+  keepGuest(userId: string, credentials: NewCredentials, name: string | undefined): Promise<SignIn | undefined>;
+  rename(userId: string, name: string): Promise<User>;
+  /**
+   * Ends all sessions of the user.
+   *
+   * @returns undefined when the password is another one by now
+   * @throws Problem TB_EMAIL_TAKEN
+   */
+  change(credentials: StoredCredentials, change: AccountChange): Promise<SignIn | undefined>;
 }
 
-const userColumns = `users.id, users.name, users.guest, rfc3339(users.created_at) as "createdAt"`;
+/** Ends a statement whose WITH queries `users` and `credentials` are the account. @param secret placeholder of its hash */
+const signInSql = (secret: string) => `
+  session as (
+    insert into sessions (token_hash, user_id, expires_at) select ${secret}, id, ${firstEndSql} from users
+  )
+  select ${userColumns} from users left join credentials on credentials.user_id = users.id`;
 
 export function createAccountStore(pool: Pool): AccountStore {
+  /** @param text in which $1 is the hash of the new secret, and `values` begin at $2 */
+  const runSignIn = async (text: string, values: unknown[]): Promise<SignIn | undefined> => {
+    const secret = newSecret();
+    const { rows } = await pool.query<User>(`with ${text}, ${signInSql('$1')}`, [hashSecret(secret), ...values]);
+    return rows[0] && { user: rows[0], secret };
+  };
+
   return {
     async createGuest(name) {
-      const token = randomBytes(32).toString('base64url');
-      const { rows } = await pool.query<User & { expiresAt: string }>(
-        `with users as (
-           insert into users (id, name, guest) values ($1, $2, true) returning *
-         ), session as (
-           insert into sessions (token_hash, user_id, expires_at)
-           select $3, id, now() + make_interval(days => $4) from users returning expires_at
-         )
-         select ${userColumns}, rfc3339(session.expires_at) as "expiresAt" from users, session`,
-        [uuidv7(), name, hash(token), SESSION_DAYS],
+      const guest = await runSignIn(
+        `users as (
+           insert into users (id, name, guest) values ($2, $3, true) returning *
+         )`,
+        [uuidv7(), name],
       );
-      const { expiresAt, ...user } = rows[0] as User & { expiresAt: string };
-      return { user, token, expiresAt };
+      return guest as SignIn;
     },
 
-    async findSession(token) {
-      const { rows } = await pool.query<User & { expiresAt: string }>({
-        name: 'account-find-session',
-        text: `select ${userColumns}, rfc3339(sessions.expires_at) as "expiresAt"
-               from sessions join users on users.id = sessions.user_id
-               where token_hash = $1 and expires_at > now()`,
-        values: [hash(token)],
+    async createUser(name, { email, passwordHash }, replaced) {
+      const user = await runSignIn(
+        `users as (
+           insert into users (id, name, guest) values ($2, $3, false) returning *
+         ), credentials as (
+           insert into credentials (user_id, email, password_hash) select id, $4, $5 from users returning *
+         ), replaced as (
+           delete from sessions where token_hash = $6
+         )`,
+        [uuidv7(), name, email, passwordHash, hashOrNull(replaced)],
+      ).catch(explainTaken);
+      return user as SignIn;
+    },
+
+    async findCredentials(email) {
+      const { rows } = await pool.query<StoredCredentials>({
+        name: 'account-find-credentials',
+        text: `select user_id as "userId", password_hash as "passwordHash" from credentials
+               where lower(email collate "C") = lower($1::text collate "C")`,
+        values: [email],
       });
-      if (!rows[0]) return undefined;
-      const { expiresAt, ...user } = rows[0];
-      return { user, expiresAt };
+      return rows[0];
     },
 
-    async deleteSession(token) {
-      await pool.query('delete from sessions where token_hash = $1', [hash(token)]);
+    async findPasswordHash(userId) {
+      const { rows } = await pool.query<{ passwordHash: string }>(
+        'select password_hash as "passwordHash" from credentials where user_id = $1',
+        [userId],
+      );
+      return rows[0]?.passwordHash;
+    },
+
+    async signIn({ userId, passwordHash }, replaced) {
+      return runSignIn(
+        `credentials as (
+           select * from credentials where user_id = $2 and password_hash = $3
+         ), users as (
+           select users.* from users join credentials on credentials.user_id = users.id
+         ), replaced as (
+           delete from sessions where token_hash = $4 and exists (select from users)
+         )`,
+        [userId, passwordHash, hashOrNull(replaced)],
+      );
+    },
+
+    async keepGuest(userId, { email, passwordHash }, name) {
+      return runSignIn(
+        `users as (
+           update users set guest = false, name = coalesce($5, name) where id = $2 and guest returning *
+         ), credentials as (
+           insert into credentials (user_id, email, password_hash) select id, $3, $4 from users returning *
+         ), ended as (
+           delete from sessions using users where sessions.user_id = users.id
+         )`,
+        [userId, email, passwordHash, name ?? null],
+      ).catch(explainTaken);
+    },
+
+    async rename(userId, name) {
+      const { rows } = await pool.query<User>(
+        `with users as (
+           update users set name = $2 where id = $1 returning *
+         )
+         select ${userColumns} from users left join credentials on credentials.user_id = users.id`,
+        [userId, name],
+      );
+      return rows[0] as User;
+    },
+
+    async change({ userId, passwordHash }, change) {
+      return runSignIn(
+        `credentials as (
+           update credentials set email = coalesce($4, email), password_hash = coalesce($5, password_hash)
+           where user_id = $2 and password_hash = $3 returning *
+         ), users as (
+           update users set name = coalesce($6, name) from credentials where id = credentials.user_id returning users.*
+         ), ended as (
+           delete from sessions using users where sessions.user_id = users.id
+         )`,
+        [userId, passwordHash, change.email ?? null, change.passwordHash ?? null, change.name ?? null],
+      ).catch(explainTaken);
     },
   };
 }
 
-function hash(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+function hashOrNull(secret: string | undefined): Buffer | null {
+  return secret === undefined ? null : hashSecret(secret);
+}
+
+/** The index decides, and not a look before: two who come at once cannot both find the address free. */
+function explainTaken(error: unknown): never {
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  if (code !== UNIQUE_VIOLATION || constraint !== 'credentials_email') throw error;
+  throw new Problem('TB_EMAIL_TAKEN', 'Sign in with it (POST /session), or take another address.');
 }

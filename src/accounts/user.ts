@@ -1,4 +1,4 @@
-// A user as the API shows one.
+// A user as the API shows one, and what may be written to one.
 
 import { type Static, Type } from 'typebox';
 import { Timestamp, Uuid } from '../http/schemas.ts';
@@ -8,8 +8,54 @@ export const User = Type.Object(
     id: Uuid,
     name: Type.String(),
     guest: Type.Boolean({ description: 'True while the account has no email and ends with its cookie.' }),
+    email: Type.Union([Type.String(), Type.Null()], { description: 'Null for a guest. Only the user sees it.' }),
     createdAt: Timestamp,
   },
-  { $id: 'User' },
+  { $id: 'User', description: 'A user as they see themselves.' },
 );
 export type User = Static<typeof User>;
+
+/** Also of a token: something to tell it by. */
+export const Name = Type.String({ minLength: 1, maxLength: 100, pattern: '\\S', description: 'Trimmed.' });
+
+const Email = Type.String({
+  maxLength: 254,
+  description: 'Trimmed. Upper and lower case are kept, and make no difference.',
+});
+
+const Password = Type.String({
+  minLength: 8,
+  maxLength: 1024,
+  description: 'At least 8 characters, and at most 1,024 bytes of UTF-8.',
+});
+
+/** At sign-in any password may be tried: a short one is wrong, and no fault of the form. */
+const TriedPassword = Type.String({ maxLength: 1024 });
+
+/** Body of `POST /guests`. */
+export const NewGuest = Type.Object({ name: Name }, { additionalProperties: false });
+
+/** Body of `POST /users`. */
+export const NewUser = Type.Object({ name: Name, email: Email, password: Password }, { additionalProperties: false });
+export type NewUser = Static<typeof NewUser>;
+
+/** Body of `POST /session`. */
+export const Credentials = Type.Object(
+  { email: Type.String({ maxLength: 254 }), password: TriedPassword },
+  { additionalProperties: false },
+);
+export type Credentials = Static<typeof Credentials>;
+
+/** Body of `PATCH /users/me`. */
+export const UserPatch = Type.Object(
+  {
+    name: Type.Optional(Name),
+    email: Type.Optional(Email),
+    password: Type.Optional(Password),
+    currentPassword: Type.Optional(
+      Type.String({ maxLength: 1024, description: 'Goes with a new email or password. A guest has none.' }),
+    ),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
+export type UserPatch = Static<typeof UserPatch>;

@@ -49,7 +49,19 @@ export default fastifyPlugin(
         ...(publicUrl !== undefined && { servers: [{ url: publicUrl }] }),
         tags: [{ name: 'Who is calling' }, { name: 'Boards and items' }, { name: 'The stream' }, { name: 'Service' }],
         components: {
-          securitySchemes: { session: { type: 'apiKey', in: 'cookie', name: 'tb_session' } },
+          securitySchemes: {
+            session: {
+              type: 'apiKey',
+              in: 'cookie',
+              name: 'tb_session',
+              description: 'Set by `POST /guests`, `POST /users` and `POST /session`.',
+            },
+            token: {
+              type: 'http',
+              scheme: 'bearer',
+              description: 'A personal API token `tb_…`, made by `POST /tokens`. It wins over a cookie.',
+            },
+          },
         },
       },
       // The names of the schemas and not def-0, def-1, …

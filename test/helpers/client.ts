@@ -24,15 +24,38 @@ export class Client {
   }
 
   /** A new guest. */
-  static async signUp(node: Pick<TestNode, 'url'>, name = 'Ada'): Promise<Client> {
-    const response = await fetch(`${node.url}/guests`, {
+  static signUp(node: Pick<TestNode, 'url'>, name = 'Ada'): Promise<Client> {
+    return Client.#begin(node, '/guests', { name });
+  }
+
+  /** A new account that lasts. */
+  static keep(
+    node: Pick<TestNode, 'url'>,
+    account: { name: string; email: string; password: string },
+  ): Promise<Client> {
+    return Client.#begin(node, '/users', account);
+  }
+
+  /** Somebody whom the server does not know. */
+  static nobody(node: Pick<TestNode, 'url'>): Client {
+    return new Client(node.url, '', { id: '', name: '' });
+  }
+
+  static async #begin(node: Pick<TestNode, 'url'>, path: string, body: object): Promise<Client> {
+    const response = await fetch(node.url + path, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ name }),
+      body: JSON.stringify(body),
     });
     const [cookie = ''] = response.headers.getSetCookie();
     const { user } = (await response.json()) as { user: { id: string; name: string } };
     return new Client(node.url, cookie.split(';')[0] ?? '', user);
+  }
+
+  /** The same user, in the session that an answer has put into the browser. */
+  after({ headers }: Pick<Answer, 'headers'>): Client {
+    const [cookie = ''] = headers.getSetCookie();
+    return new Client(this.#base, cookie.split(';')[0] ?? '', this.user);
   }
 
   /** The same user, at another node of the same database. */

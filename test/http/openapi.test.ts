@@ -16,7 +16,7 @@ interface Media {
 interface Operation {
   summary?: string;
   tags?: string[];
-  security?: object[];
+  security?: Array<Record<string, string[]>>;
   parameters?: Array<{ name: string; in: string; required?: boolean; schema?: object }>;
   requestBody?: { content: Record<string, Media> };
   responses: Record<
@@ -84,6 +84,14 @@ t.test('every registered route is in the document, but for the document and its 
   t.same(operations.map(({ title }) => title).sort(), routes.sort());
 });
 
+/** What follows from no rule below. */
+const furtherErrors: Record<string, string[]> = {
+  'POST /users': ['409', '429'],
+  'POST /session': ['401', '429'],
+  'PATCH /users/me': ['409', '429'],
+  'POST /tokens': ['409'],
+};
+
 t.test('every operation says what it is, what it takes and how it can fail', async (t) => {
   const tags = document.tags.map(({ name }) => name);
   for (const { title, path, operation } of operations) {
@@ -105,7 +113,9 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
     if (parameters.some(({ in: place, name }) => place !== 'path' && !/^(if-none-match)$/i.test(name)))
       expected.add('400');
     if (security) expected.add('401');
-    if (isWrite && path.startsWith('/boards/')) expected.add('403');
+    const refusesTokens = security?.length === 1;
+    if (refusesTokens || (isWrite && path.startsWith('/boards/'))) expected.add('403');
+    for (const status of furtherErrors[title] ?? []) expected.add(status);
     if (named.length > 0) expected.add('404');
     if (path.endsWith('/events')) for (const status of ['406', '429']) expected.add(status);
     const isDoneOnce = parameters.some(({ in: place, name }) => place === 'header' && name === 'idempotency-key');
@@ -132,13 +142,7 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
 t.test('every answer is as the document says, and has no field that it does not know', async (t) => {
   const validate = createValidator();
   const seen = new Set<string>();
-  const check = async (
-    client: Client,
-    method: string,
-    path: string,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ) => {
+  const check: Check = async (client, method, path, body, headers) => {
     const { status, headers: fields, body: got } = await client.request(method, path, body, headers);
     const route = Object.keys(document.paths).find((template) => pattern(template).test(path)) ?? '';
     const about = `${method} ${route} ${status}`;
@@ -165,6 +169,7 @@ t.test('every answer is as the document says, and has no field that it does not 
   await check(ada, 'POST', '/guests', { name: 'Bob' });
   await check(ada, 'GET', '/session');
   await check(nobody, 'GET', '/session');
+  await checkAccounts(check, nobody);
   await check(ada, 'POST', '/boards', { name: 'Plans', layout: 'list' });
   const { board } = await check(ada, 'POST', '/boards', { name: 'Plans' }, { 'idempotency-key': 'k' });
   const address = `/boards/${board.id}`;
@@ -269,6 +274,62 @@ t.test('/docs renders under a policy of its own, with nothing from elsewhere', a
   t.match(initializer, /validatorUrl: null/, 'the document is sent to nobody');
   t.same((await ada.get('/docs/json')).body.paths, document.paths);
 });
+
+// biome-ignore lint/suspicious/noExplicitAny: a test knows what it asked for
+type Check = (client: Client, ...request: Parameters<Client['request']>) => Promise<any>;
+
+/** Each answer of the routes about accounts, sessions and tokens. */
+async function checkAccounts(check: Check, nobody: Client): Promise<void> {
+  const account = { name: 'Di', email: 'di@example.org', password: 'correct horse' };
+  const { name: _, ...credentials } = account;
+  await check(nobody, 'POST', '/users', account);
+  await check(nobody, 'POST', '/users', account);
+  await check(nobody, 'POST', '/session', credentials);
+  await check(nobody, 'POST', '/session', { ...credentials, password: 'wrong' });
+  const di = ada.after(await nobody.request('POST', '/session', credentials));
+  const { token, secret } = await check(di, 'POST', '/tokens', { name: 'ci', expiresInDays: 1 });
+  const { secret: second } = await check(di, 'POST', '/tokens', { name: 'ci' });
+  for (const each of [secret, second]) {
+    await check(nobody, 'GET', '/session', undefined, { authorization: `Bearer ${each}` });
+  }
+  await check(di, 'GET', '/tokens');
+  await check(di, 'PATCH', '/users/me', { name: 'Di' });
+  await check(await Client.signUp(node), 'PATCH', '/users/me', credentials);
+  const routes: Array<[string, string, object?]> = [
+    ['POST', '/users', account],
+    ['POST', '/session', credentials],
+    ['PATCH', '/users/me', { name: 'x' }],
+    ['POST', '/tokens', { name: 'x' }],
+    ['GET', '/tokens'],
+    ['DELETE', `/tokens/${token.id}`],
+    ['DELETE', '/session'],
+    ['DELETE', '/sessions'],
+  ];
+  for (const [method, path, body] of routes) {
+    // Those that sign in would end Di's session.
+    if (!['POST /users', 'POST /session'].includes(`${method} ${path}`)) {
+      await check(nobody, method, path, body);
+      await check(di, method, path, body, { authorization: `Bearer ${secret}` });
+    }
+    if (!body) continue;
+    await check(di, method, path, {});
+    await check(di, method, path, 'x'.repeat(300_000));
+    await check(di, method, path, 'x', { 'content-type': 'text/plain' });
+  }
+  await database.sql(
+    `insert into tokens (user_id, token_hash, name) select $1, sha256(n::text::bytea), 'n' from generate_series(1, 99) n`,
+    [(await di.get('/session')).body.user.id],
+  );
+  await check(di, 'POST', '/tokens', { name: 'one more' });
+  await check(di, 'DELETE', `/tokens/${token.id}`);
+  await check(di, 'DELETE', `/tokens/${token.id}`);
+  const wrong = { currentPassword: 'wrong', password: 'another one' };
+  for (let n = 0; n < 11; n += 1) await check(di, 'PATCH', '/users/me', wrong);
+  for (let n = 0; n < 30; n += 1) await nobody.request('POST', '/users', account);
+  await check(nobody, 'POST', '/users', account);
+  await check(nobody, 'POST', '/session', credentials);
+  await check(di, 'DELETE', '/sessions');
+}
 
 /** Calls `visit` for each object in a document. */
 function walk(value: unknown, visit: (value: Record<string, unknown>) => void): void {

@@ -152,7 +152,10 @@ t.test('what is no request of this API is answered in its form', async (t) => {
   t.equal(head.status, 404, 'HEAD of the stream opens none');
   t.match(head.headers.get('content-type'), /^application\/problem\+json/);
   const nobody = await fetchAnswer(`${node.url}/session`);
-  t.equal(nobody.headers.get('www-authenticate'), 'Cookie realm="teamboard", cookie-name="tb_session"');
+  t.equal(
+    nobody.headers.get('www-authenticate'),
+    'Bearer realm="teamboard", Cookie realm="teamboard", cookie-name="tb_session"',
+  );
 });
 
 t.test('a body may have 256 KiB, chunked or not, and not a byte more', async (t) => {
@@ -257,6 +260,13 @@ t.test(
       ['POST', '/guests', { name: 'Eve' }],
       ['GET', '/session'],
       ['DELETE', '/session'],
+      ['POST', '/users', { name: 'Eve', email: 'eve@example.org', password: 'correct horse' }],
+      ['POST', '/session', { email: 'eve@example.org', password: 'correct horse' }],
+      ['PATCH', '/users/me', { name: 'Eve' }],
+      ['DELETE', '/sessions'],
+      ['POST', '/tokens', { name: 'ci' }],
+      ['GET', '/tokens'],
+      ['DELETE', `/tokens/${boardId}`],
       ['GET', '/boards'],
       ['POST', '/boards', { name: 'x' }],
       ['GET', address],

@@ -276,7 +276,15 @@ t.test('two nodes that migrate an empty database at once both succeed', async (t
   const applied = await Promise.all([migrate(empty, log), migrate(empty, log), migrate(empty, log)]);
   t.strictSame(
     applied.flat().sort(),
-    ['0001_accounts', '0002_boards', '0003_board_log', '0004_idempotency', '0005_epoch', '0006_origin'],
+    [
+      '0001_accounts',
+      '0002_boards',
+      '0003_board_log',
+      '0004_idempotency',
+      '0005_epoch',
+      '0006_origin',
+      '0007_accounts',
+    ],
     'each file once',
   );
   t.strictSame(await migrate(empty, log), [], 'and then there is nothing left to do');

@@ -1,0 +1,117 @@
+// What people do with their accounts: sign up, sign in, change them. Every password goes through here.
+
+import { invalid, Problem } from '../errors.ts';
+import type { AccountStore, NewCredentials, SignIn } from './account-store.ts';
+import type { AttemptLimits } from './attempt-limits.ts';
+import { unauthenticatedHeaders } from './challenge.ts';
+import { checkPasswordSize, emailKey, readEmail } from './credentials.ts';
+import type { Passwords } from './passwords.ts';
+import type { Credentials, NewUser, User, UserPatch } from './user.ts';
+
+export interface AccountsOptions {
+  store: AccountStore;
+  passwords: Passwords;
+  attempts: AttemptLimits;
+}
+
+/** The browser or program at the other end. */
+export interface Client {
+  /** What its attempts are counted by. */
+  address: string;
+  /** The secret of the session that it has now, which a new one replaces: nobody goes on in a session they did not begin. */
+  session: string | undefined;
+}
+
+export class Accounts {
+  readonly #store: AccountStore;
+  readonly #passwords: Passwords;
+  readonly #attempts: AttemptLimits;
+
+  constructor({ store, passwords, attempts }: AccountsOptions) {
+    this.#store = store;
+    this.#passwords = passwords;
+    this.#attempts = attempts;
+  }
+
+  /** @throws Problem TB_INVALID, TB_EMAIL_TAKEN, TB_TOO_MANY_ATTEMPTS or TB_UNAVAILABLE */
+  async signUp({ name, email, password }: NewUser, { address, session }: Client): Promise<SignIn> {
+    const valid = readEmail(email);
+    checkPasswordSize('password', password);
+    // Counted, because the answer tells whether somebody has an account here.
+    return this.#attempts.run(address, undefined, async () => {
+      const passwordHash = await this.#passwords.hash(password);
+      return this.#store.createUser(name.trim(), { email: valid, passwordHash }, session);
+    });
+  }
+
+  /** @throws Problem TB_WRONG_CREDENTIALS, TB_TOO_MANY_ATTEMPTS or TB_UNAVAILABLE */
+  async signIn({ email, password }: Credentials, { address, session }: Client): Promise<SignIn> {
+    checkPasswordSize('password', password);
+    return this.#attempts.run(address, emailKey(email), async () => {
+      const found = await this.#store.findCredentials(email.trim());
+      const fits = await this.#passwords.verify(password, found?.passwordHash);
+      const signIn = fits && found ? await this.#store.signIn(found, session) : undefined;
+      if (!signIn) throw wrongCredentials();
+      return signIn;
+    });
+  }
+
+  /**
+   * @returns a new session when the credentials are new: then all others have ended
+   * @throws Problem TB_INVALID, TB_EMAIL_TAKEN, TB_WRONG_PASSWORD, TB_TOO_MANY_ATTEMPTS or TB_UNAVAILABLE
+   */
+  async change(user: User, patch: UserPatch, address: string): Promise<{ user: User } | SignIn> {
+    if (patch.email === undefined && patch.password === undefined) {
+      if (patch.name === undefined) throw invalid('/', 'names nothing to change');
+      if (patch.currentPassword !== undefined) throw invalid('/currentPassword', 'goes with a new email or password');
+      return { user: await this.#store.rename(user.id, patch.name.trim()) };
+    }
+    const valid = patch.email === undefined ? patch : { ...patch, email: readEmail(patch.email) };
+    for (const field of ['password', 'currentPassword'] as const) checkPasswordSize(field, patch[field] ?? '');
+    return user.email === null
+      ? this.#keepGuest(user.id, valid, address)
+      : this.#changeCredentials(user.id, user.email, valid, address);
+  }
+
+  async #keepGuest(userId: string, { name, email, password, currentPassword }: UserPatch, address: string) {
+    if (currentPassword !== undefined) throw invalid('/currentPassword', 'is what a guest does not have');
+    if (email === undefined || password === undefined) {
+      const missing = email === undefined ? '/email' : '/password';
+      throw invalid(missing, 'is missing: a guest sets email and password together');
+    }
+    return this.#attempts.run(address, undefined, async () => {
+      const credentials: NewCredentials = { email, passwordHash: await this.#passwords.hash(password) };
+      const signIn = await this.#store.keepGuest(userId, credentials, name?.trim());
+      if (!signIn) throw wrongPassword();
+      return signIn;
+    });
+  }
+
+  async #changeCredentials(userId: string, oldEmail: string, patch: UserPatch, address: string) {
+    const { name, email, password, currentPassword } = patch;
+    if (currentPassword === undefined) {
+      throw invalid('/currentPassword', 'is missing: it goes with a new email or password');
+    }
+    return this.#attempts.run(address, emailKey(oldEmail), async () => {
+      const oldHash = await this.#store.findPasswordHash(userId);
+      if (!(await this.#passwords.verify(currentPassword, oldHash)) || oldHash === undefined) throw wrongPassword();
+      const passwordHash = password === undefined ? undefined : await this.#passwords.hash(password);
+      const change = { name: name?.trim(), email, passwordHash };
+      const signIn = await this.#store.change({ userId, passwordHash: oldHash }, change);
+      if (!signIn) throw wrongPassword();
+      return signIn;
+    });
+  }
+}
+
+/** The same whichever part is wrong: nobody learns here who has an account. */
+function wrongCredentials(): Problem {
+  return new Problem('TB_WRONG_CREDENTIALS', 'Check both. Upper and lower case count in the password only.', {
+    headers: unauthenticatedHeaders,
+  });
+}
+
+/** Also when the account has changed between the look and the write. */
+function wrongPassword(): Problem {
+  return new Problem('TB_WRONG_PASSWORD', 'Send the password that you have now as `currentPassword`.');
+}

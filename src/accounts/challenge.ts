@@ -1,0 +1,24 @@
+// What a 401 says about how to be somebody (RFC 9110, 11.6.1).
+
+import { Problem } from '../errors.ts';
+
+export const SESSION_COOKIE = 'tb_session';
+
+// The cookie has no registered scheme; browsers ignore a name they don't know.
+const cookieChallenge = `Cookie realm="teamboard", cookie-name="${SESSION_COOKIE}"`;
+
+export const unauthenticatedHeaders = { 'www-authenticate': `Bearer realm="teamboard", ${cookieChallenge}` };
+
+/** For a request that says nothing of who is calling, or has a cookie of no session. */
+export function unauthenticated(): Problem {
+  const detail =
+    'Sign in (POST /session, /users or /guests give you a cookie), or send a token (Authorization: Bearer).';
+  return new Problem('TB_UNAUTHENTICATED', detail, { headers: unauthenticatedHeaders });
+}
+
+/** For a token that is none, or none any more (RFC 6750, 3.1). */
+export function wrongToken(): Problem {
+  return new Problem('TB_UNAUTHENTICATED', 'This token is unknown, or has ended: make another one (POST /tokens).', {
+    headers: { 'www-authenticate': 'Bearer realm="teamboard", error="invalid_token"' },
+  });
+}

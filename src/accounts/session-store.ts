@@ -1,0 +1,83 @@
+// The SQL of sessions: who is signed in by which cookie, and until when.
+
+import type { Pool } from 'pg';
+import type { Caller } from './caller.ts';
+import { hashSecret } from './secret.ts';
+import type { User } from './user.ts';
+
+/** A session ends in any case so long after its sign-in, and so its cookie does. */
+export const SESSION_DAYS = 90;
+const IDLE_DAYS = 30;
+
+/** Of a new session. It ends after a month without a request: {@link SessionStore.find} puts that off. */
+export const firstEndSql = `now() + interval '${IDLE_DAYS} days'`;
+const nextEndSql = `least(now() + interval '${IDLE_DAYS} days', sessions.created_at + interval '${SESSION_DAYS} days')`;
+
+/** Of `users` with `credentials` joined to it where there are any. */
+export const userColumns = `users.id, users.name, users.guest, credentials.email, rfc3339(users.created_at) as "createdAt"`;
+
+export interface SessionStore {
+  /**
+   * Puts the end of the session off, at most once a day: a read is no write.
+   *
+   * @returns undefined when the secret is of no session, or of one that has ended
+   */
+  find(secret: string): Promise<Caller | undefined>;
+  end(secret: string): Promise<void>;
+  /** Signs the user out everywhere. */
+  endAll(userId: string): Promise<void>;
+  /** See `Sweeper`. */
+  removeExpired(limit: number): Promise<number>;
+}
+
+/** @param onRenewalError hears why an end was not put off: the session stays as it was, and its next request tries again */
+export function createSessionStore(pool: Pool, onRenewalError: (error: Error) => void): SessionStore {
+  return {
+    async find(secret) {
+      const hash = hashSecret(secret);
+      const { rows } = await pool.query<User & { expiresAt: string; isDue: boolean }>({
+        name: 'session-find',
+        text: `select ${userColumns}, rfc3339(expires_at) as "expiresAt",
+                 expires_at + interval '1 day' < ${nextEndSql} as "isDue"
+               from sessions join users on users.id = sessions.user_id
+                 left join credentials on credentials.user_id = users.id
+               where token_hash = $1 and expires_at > now()`,
+        values: [hash],
+      });
+      if (!rows[0]) return undefined;
+      const { expiresAt, isDue, ...user } = rows[0];
+      const renewed = isDue ? await renew(pool, hash).catch(onRenewalError) : undefined;
+      return { user, expiresAt: renewed ?? expiresAt };
+    },
+
+    async end(secret) {
+      await pool.query('delete from sessions where token_hash = $1', [hashSecret(secret)]);
+    },
+
+    async endAll(userId) {
+      await pool.query('delete from sessions where user_id = $1', [userId]);
+    },
+
+    async removeExpired(limit) {
+      const { rowCount } = await pool.query({
+        name: 'session-remove-expired',
+        text: `delete from sessions where ctid = any (array(
+                 select ctid from sessions where expires_at <= now()
+                 order by expires_at limit $1 for update skip locked))`,
+        values: [limit],
+      });
+      return rowCount ?? 0;
+    },
+  };
+}
+
+/** @returns undefined when the session has ended meanwhile */
+async function renew(pool: Pool, hash: Buffer): Promise<string | undefined> {
+  const { rows } = await pool.query<{ expiresAt: string }>({
+    name: 'session-renew',
+    text: `update sessions set expires_at = ${nextEndSql}
+           where token_hash = $1 and expires_at > now() returning rfc3339(expires_at) as "expiresAt"`,
+    values: [hash],
+  });
+  return rows[0]?.expiresAt;
+}

@@ -1,0 +1,89 @@
+// The SQL of personal API tokens.
+
+import type { Pool } from 'pg';
+import { uuidv7 } from 'uuidv7';
+import type { Caller } from './caller.ts';
+import { hashSecret, newSecret } from './secret.ts';
+import { userColumns } from './session-store.ts';
+import { TOKEN_PREFIX, type Token } from './token.ts';
+import type { User } from './user.ts';
+
+/** Of one user: what a list shows without pages. */
+const MAX_TOKENS = 100;
+
+export interface TokenStore {
+  /**
+   * @param expiresInDays undefined: never
+   * @returns the token, and the secret that is kept nowhere; undefined when the user has as many as one may
+   */
+  create(userId: string, name: string, expiresInDays?: number): Promise<{ token: Token; secret: string } | undefined>;
+  /** Those that have not ended, the newest first. */
+  list(userId: string): Promise<Token[]>;
+  /** @returns false when the user has no such token */
+  delete(userId: string, id: string): Promise<boolean>;
+  /** @returns undefined when the secret is of no token, or of one that has ended */
+  find(secret: string): Promise<Caller | undefined>;
+  /** See `Sweeper`. */
+  removeExpired(limit: number): Promise<number>;
+}
+
+const tokenColumns = `tokens.id, tokens.name, rfc3339(tokens.created_at) as "createdAt",
+  rfc3339(tokens.expires_at) as "expiresAt"`;
+const isAlive = '(tokens.expires_at is null or tokens.expires_at > now())';
+
+export function createTokenStore(pool: Pool): TokenStore {
+  return {
+    async create(userId, name, expiresInDays) {
+      const secret = TOKEN_PREFIX + newSecret();
+      const { rows } = await pool.query<Token>(
+        `insert into tokens (id, user_id, token_hash, name, expires_at)
+         select $1, $2::uuid, $3, $4, now() + make_interval(days => $5)
+         where (select count(*) from tokens where user_id = $2 and ${isAlive}) < ${MAX_TOKENS}
+         returning ${tokenColumns}`,
+        [uuidv7(), userId, hashSecret(secret), name, expiresInDays ?? null],
+      );
+      return rows[0] && { token: rows[0], secret };
+    },
+
+    async list(userId) {
+      const { rows } = await pool.query<Token>(
+        `select ${tokenColumns} from tokens where user_id = $1 and ${isAlive} order by id desc`,
+        [userId],
+      );
+      return rows;
+    },
+
+    async delete(userId, id) {
+      const { rowCount } = await pool.query(`delete from tokens where user_id = $1 and id = $2 and ${isAlive}`, [
+        userId,
+        id,
+      ]);
+      return rowCount === 1;
+    },
+
+    async find(secret) {
+      const { rows } = await pool.query<User & { expiresAt: string | null }>({
+        name: 'token-find',
+        text: `select ${userColumns}, rfc3339(tokens.expires_at) as "expiresAt"
+               from tokens join users on users.id = tokens.user_id
+                 left join credentials on credentials.user_id = users.id
+               where token_hash = $1 and ${isAlive}`,
+        values: [hashSecret(secret)],
+      });
+      if (!rows[0]) return undefined;
+      const { expiresAt, ...user } = rows[0];
+      return { user, expiresAt };
+    },
+
+    async removeExpired(limit) {
+      const { rowCount } = await pool.query({
+        name: 'token-remove-expired',
+        text: `delete from tokens where ctid = any (array(
+                 select ctid from tokens where expires_at <= now()
+                 order by expires_at limit $1 for update skip locked))`,
+        values: [limit],
+      });
+      return rowCount ?? 0;
+    },
+  };
+}

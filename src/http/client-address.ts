@@ -1,0 +1,26 @@
+// Whom an address stands for, when attempts are counted by it.
+
+import { isIP } from 'node:net';
+
+/**
+ * @param socketAddress the other end of the connection: a proxy, where there is one
+ * @param named what the header says that the proxy sets to its client's address; undefined when there is none
+ * @returns an IPv4 address, or the first half of an IPv6 address: whoever has one has 2^64 of them
+ */
+export function addressKey(socketAddress: string, named: string | string[] | undefined): string {
+  const address = typeof named === 'string' && isIP(named) ? named : socketAddress;
+  const [, mapped] = /^::ffff:([\d.]+)$/i.exec(address) ?? [];
+  if (mapped !== undefined) return mapped;
+  return isIP(address) === 6 ? firstHalf(address) : address;
+}
+
+/** The first four of the eight groups, as `2001:db8:0:1`. */
+function firstHalf(address: string): string {
+  // As RFC 5952 writes it: no leading zeros, lower case, and no dotted IPv4 at its end.
+  const text = new URL(`http://[${address.replace(/%.*/, '')}]`).hostname.slice(1, -1);
+  const [head = '', tail] = text.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const behind = tail ? tail.split(':').length : 0;
+  while (tail !== undefined && groups.length + behind < 8) groups.push('0');
+  return [...groups, ...(tail ? tail.split(':') : [])].slice(0, 4).join(':');
+}
