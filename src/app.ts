@@ -18,6 +18,8 @@ import { BoardEvent } from './events/board-event.ts';
 import eventsPlugin from './events/events-plugin.ts';
 import closingPlugin from './http/closing-plugin.ts';
 import connectionLimitPlugin from './http/connection-limit-plugin.ts';
+import corsPlugin from './http/cors-plugin.ts';
+import crossSitePlugin from './http/cross-site-plugin.ts';
 import headersPlugin from './http/headers-plugin.ts';
 import openApiPlugin from './http/openapi-plugin.ts';
 import problemPlugin, { answerClientError, answerFrameworkError } from './http/problem-plugin.ts';
@@ -58,9 +60,12 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   });
 
   const overTls = config.publicUrl?.startsWith('https:') ?? false;
+  const allowed = new Set(config.corsOrigins);
   await app.register(headersPlugin, { overTls });
+  await app.register(corsPlugin, { allowed });
   await app.register(problemPlugin);
   await app.register(closingPlugin);
+  await app.register(crossSitePlugin, { own: config.publicUrl && new URL(config.publicUrl).origin, allowed });
   await app.register(connectionLimitPlugin, { streamsPerNode: config.streamsPerNode });
   await app.register(validationPlugin);
   await app.register(fastifyAccepts);

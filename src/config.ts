@@ -14,6 +14,7 @@ const environmentSchema = Type.Object({
   REDIS_URL: Type.Optional(Type.String()),
   DATA_DIR: Type.String({ default: '.data' }),
   PUBLIC_URL: Type.Optional(Type.String()),
+  CORS_ORIGINS: Type.Optional(Type.String()),
   CLIENT_ADDRESS_HEADER: Type.Optional(Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" })),
   LOG_LEVEL: Type.Union(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
@@ -42,6 +43,8 @@ export interface Config {
   redisUrl: string | undefined;
   dataDir: string;
   publicUrl: string | undefined;
+  /** Origins whose pages may use this server as its own pages may. */
+  corsOrigins: readonly string[];
   /** The header field in which the proxy in front says who its client is, in lower case. */
   clientAddressHeader: string | undefined;
   logLevel: string;
@@ -94,6 +97,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     dataDir: settings.DATA_DIR,
     // As a URL is written out: 'HTTPS://Boards.example/' is https too, and makes the cookie Secure.
     publicUrl: settings.PUBLIC_URL && new URL(settings.PUBLIC_URL).href.replace(/\/+$/, ''),
+    corsOrigins: readOrigins(settings.CORS_ORIGINS ?? ''),
     clientAddressHeader: settings.CLIENT_ADDRESS_HEADER?.toLowerCase(),
     logLevel: settings.LOG_LEVEL,
     heartbeatSeconds: settings.HEARTBEAT_SECONDS,
@@ -151,4 +155,18 @@ function checkUrl(name: string, value: string | undefined, protocols: string[]):
   if (isReadable && protocols.some((protocol) => value.toLowerCase().startsWith(`${protocol}//`))) return;
   // The value may hold a password: it is not repeated in the message.
   throw new ConfigError(`${name} must be an address that starts with ${protocols.map((p) => `${p}//`).join(' or ')}.`);
+}
+
+/** Exactly as a browser writes an origin: one that is written otherwise would match none, and nobody would know why. */
+function readOrigins(list: string): readonly string[] {
+  const origins = list.split(',').flatMap((part) => part.trim() || []);
+  for (const [index, origin] of origins.entries()) {
+    const isExact = /^https?:\/\/[^*]+$/.test(origin) && URL.canParse(origin) && new URL(origin).origin === origin;
+    if (isExact) continue;
+    throw new ConfigError(
+      `CORS_ORIGINS must be origins like https://app.example (in lower case, no path, no usual port), separated by ` +
+        `commas; number ${index + 1} is none.`,
+    );
+  }
+  return Object.freeze(origins);
 }

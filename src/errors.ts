@@ -8,6 +8,7 @@ export const problems = {
   TB_UNAUTHENTICATED: { status: 401, title: 'Nobody is signed in' },
   TB_WRONG_CREDENTIALS: { status: 401, title: 'Email or password is wrong' },
   TB_FORBIDDEN: { status: 403, title: 'Your role does not allow this' },
+  TB_CROSS_SITE: { status: 403, title: 'Pages of other sites may not do this' },
   TB_SESSION_REQUIRED: { status: 403, title: 'A token does not allow this' },
   TB_WRONG_PASSWORD: { status: 403, title: 'The current password is another one' },
   TB_NOT_FOUND: { status: 404, title: 'There is nothing here that you may see' },

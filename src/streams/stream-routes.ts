@@ -38,6 +38,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
       // A HEAD of this route would open a stream that nobody reads.
       exposeHeadRoute: false,
       onRequest: app.requireSession,
+      config: { opensStream: true },
       schema: {
         tags: ['The stream'],
         summary: 'Follow a board',

@@ -60,6 +60,7 @@ export async function startNode(
       redisUrl: undefined,
       dataDir: '',
       publicUrl: undefined,
+      corsOrigins: [],
       clientAddressHeader: undefined,
       logLevel: 'info',
       heartbeatSeconds: 15,

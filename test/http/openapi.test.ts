@@ -114,7 +114,7 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
       expected.add('400');
     if (security) expected.add('401');
     const refusesTokens = security?.length === 1;
-    if (refusesTokens || (isWrite && path.startsWith('/boards/'))) expected.add('403');
+    if (refusesTokens || isWrite || path.endsWith('/events')) expected.add('403');
     for (const status of furtherErrors[title] ?? []) expected.add(status);
     if (named.length > 0) expected.add('404');
     if (path.endsWith('/events')) for (const status of ['406', '429']) expected.add(status);
@@ -231,6 +231,12 @@ t.test('every answer is as the document says, and has no field that it does not 
   await check(ada, 'DELETE', '/session');
   await check(ada, 'GET', '/livez');
   await check(ada, 'GET', '/readyz');
+
+  for (const { title, path, operation } of operations) {
+    if (!operation.responses[403] || operation.security?.length === 1) continue;
+    const [method = ''] = title.split(' ');
+    await check(nobody, method, path.replaceAll(/\{\w+\}/g, board.id), undefined, { 'sec-fetch-site': 'cross-site' });
+  }
 
   const promised = operations.flatMap(({ title, operation }) =>
     Object.keys(operation.responses).map((status) => `${title} ${status}`),

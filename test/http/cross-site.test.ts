@@ -1,0 +1,242 @@
+// What pages of other sites can make a browser do here, and what they can read of it.
+
+import { once } from 'node:events';
+import http from 'node:http';
+import net from 'node:net';
+import t from 'tap';
+import { type Answer, Client } from '../helpers/client.ts';
+import { openStream } from '../helpers/event-stream.ts';
+import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
+import { startNode, type TestNode, useDatabase } from '../helpers/node.ts';
+import { sameProblem } from '../helpers/problem.ts';
+import { until } from '../helpers/until.ts';
+
+const allowed = 'https://app.example';
+const sibling = 'http://localhost:5173';
+const hostile = 'https://evil.example';
+const database = await useDatabase(t);
+const node = await startNode(t, database.url, {
+  publicUrl: 'https://boards.example',
+  corsOrigins: [allowed, sibling],
+});
+const ada = await Client.signUp(node, 'Ada');
+const boardId = await ada.createBoard();
+const own = new URL(node.url).host;
+
+type Headers = Record<string, string>;
+
+/** fetch() sets some of these headers itself. */
+async function send(
+  method: string,
+  path: string,
+  headers: Headers,
+  body?: object,
+  { port }: Pick<TestNode, 'port'> = node,
+): Promise<Answer> {
+  const request = http.request({ port, host: '127.0.0.1', method, path, agent: false, headers: { ...headers } });
+  if (body) request.setHeader('content-type', 'application/json');
+  request.end(body && JSON.stringify(body));
+  const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+    request.once('response', resolve).once('error', reject);
+  });
+  const fields = new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
+  const isStream = response.headers['content-type'] === 'text/event-stream';
+  let text = '';
+  if (isStream) request.destroy();
+  else for await (const chunk of response) text += chunk;
+  return { status: response.statusCode ?? 0, headers: fields, body: text.startsWith('{') ? JSON.parse(text) : {} };
+}
+
+// As in Go's net/http/csrf_test.go, and the same with an origin on the list.
+const matrix: Array<[about: string, headers: Headers, passes: boolean]> = [
+  ['no browser', {}, true],
+  ['same-origin', { 'sec-fetch-site': 'same-origin' }, true],
+  ['the user themselves', { 'sec-fetch-site': 'none' }, true],
+  ['same-site', { 'sec-fetch-site': 'same-site' }, false],
+  ['cross-site', { 'sec-fetch-site': 'cross-site' }, false],
+  ['a word that nobody knows', { 'sec-fetch-site': 'sideways' }, false],
+  ['an empty word', { 'sec-fetch-site': '' }, false],
+  ['two words', { 'sec-fetch-site': 'same-origin, cross-site' }, false],
+  ['same-origin, whatever Origin says', { 'sec-fetch-site': 'same-origin', origin: hostile }, true],
+  ['cross-site, whatever Origin says', { 'sec-fetch-site': 'cross-site', origin: `http://${own}` }, false],
+  ['cross-site by the public address', { 'sec-fetch-site': 'cross-site', origin: 'https://boards.example' }, false],
+  ['Origin is the host', { origin: `http://${own}` }, true],
+  ['Origin is the host, behind TLS', { origin: `https://${own}` }, true],
+  ['Origin is the host, in capitals', { origin: 'http://localhost:80', host: 'LOCALHOST' }, true],
+  ['Origin is the public address', { origin: 'https://boards.example' }, true],
+  ['Origin is the public address without TLS', { origin: 'http://boards.example' }, false],
+  ['Origin is another', { origin: hostile }, false],
+  ['Origin is another port', { origin: 'http://127.0.0.1:1' }, false],
+  ['Origin begins like the host', { origin: `http://${own}.evil.example` }, false],
+  ['Origin ends like an allowed one', { origin: 'https://evilapp.example' }, false],
+  ['Origin is null', { origin: 'null' }, false],
+  ['Origin is empty', { origin: '' }, false],
+  ['Origin is nonsense', { origin: 'evil' }, false],
+  ['allowed', { origin: allowed }, true],
+  ['allowed, cross-site', { 'sec-fetch-site': 'cross-site', origin: allowed }, true],
+  ['allowed, same-site', { 'sec-fetch-site': 'same-site', origin: sibling }, true],
+  ['not quite allowed', { 'sec-fetch-site': 'cross-site', origin: `${allowed}:8443` }, false],
+  ['allowed, without TLS', { 'sec-fetch-site': 'cross-site', origin: 'http://app.example' }, false],
+];
+
+t.test('a page of another site changes nothing, opens no stream and signs nobody in', async (t) => {
+  const { cookie } = ada;
+  const { user } = ada;
+  const { secret } = (await ada.post('/tokens', { name: 'ci' })).body;
+  const account = { email: 'ada@example.org', password: 'correct horse' };
+  await Client.keep(node, { name: 'Ada', ...account });
+  const guarded: Array<[string, string, number, object?]> = [
+    ['POST', '/guests', 201, { name: 'Eve' }],
+    ['POST', '/users', 409, { name: 'Eve', ...account }],
+    ['POST', '/session', 201, account],
+    ['PATCH', '/users/me', 200, { name: 'Ada' }],
+    ['POST', '/boards', 201, { name: 'Plans' }],
+    ['PATCH', `/boards/${boardId}`, 200, { name: 'Plans' }],
+    ['POST', `/boards/${boardId}/items`, 201, { text: 'Hi' }],
+    ['DELETE', `/boards/${user.id}`, 404],
+    ['GET', `/boards/${boardId}/events`, 200],
+  ];
+  // Nobody waits for a minute here: 30 failures would be too many attempts.
+  const sender = (path: string): Headers => (path.startsWith('/session') || path === '/users' ? {} : { cookie });
+  for (const [about, headers, passes] of matrix) {
+    for (const [method, path, status, body] of guarded) {
+      if (status === 409 && passes && about !== 'no browser') continue;
+      const answer = await send(method, path, { ...sender(path), ...headers }, body);
+      if (passes) t.equal(answer.status, status, `${about}: ${method} ${path}`);
+      else sameProblem(t, answer, 'TB_CROSS_SITE', { message: `${about}: ${method} ${path}` });
+      if (!passes) t.equal(answer.headers.get('set-cookie'), null);
+    }
+    for (const method of ['GET', 'HEAD']) {
+      t.equal((await send(method, `/boards/${boardId}`, { cookie, ...headers })).status, 200, `${about}: ${method}`);
+    }
+    const bearer = { authorization: `Bearer ${secret}`, ...headers };
+    t.equal((await send('PATCH', `/boards/${boardId}`, bearer, { name: 'P' })).status, 200, `${about}: with a token`);
+  }
+
+  const attack = { cookie, 'sec-fetch-site': 'cross-site', origin: hostile };
+  const patch = (more: Headers) => send('PATCH', `/boards/${boardId}`, { ...attack, ...more }, { name: 'Evil' });
+  sameProblem(t, await patch({ authorization: 'Basic YTpi' }), 'TB_CROSS_SITE', { message: 'browsers add Basic' });
+  sameProblem(t, await patch({ authorization: 'Bearer x' }), 'TB_UNAUTHENTICATED', { message: 'not with the cookie' });
+  sameProblem(t, await patch({ authorization: 'Bearer' }), 'TB_UNAUTHENTICATED', { message: 'nor beside nothing' });
+  t.equal((await ada.get(`/boards/${boardId}`)).body.board.name, 'P');
+});
+
+t.test('without a public address the server is what the request calls it', async (t) => {
+  const plain = await startNode(t, database.url);
+  const host = new URL(plain.url).host;
+  const guest = (headers: Headers) => send('POST', '/guests', headers, { name: 'x' }, plain);
+  t.equal((await guest({ origin: `http://${host}` })).status, 201);
+  t.equal((await guest({ origin: 'http://board.lan', host: 'board.lan' })).status, 201);
+  sameProblem(t, await guest({ origin: 'https://boards.example' }), 'TB_CROSS_SITE');
+  sameProblem(t, await guest({ origin: allowed }), 'TB_CROSS_SITE');
+});
+
+/** Whether a page of `origin` may read the answer, and whether caches know that others may not. */
+function isReadable(t: Tap, { headers }: Pick<Answer, 'headers'>, origin: string | undefined, about: string): void {
+  t.match(headers.get('vary'), /\bOrigin\b/, `${about}: Vary`);
+  const mayRead = origin === allowed || origin === sibling;
+  t.equal(headers.get('access-control-allow-origin'), mayRead ? origin : null, `${about}: origin`);
+  t.equal(headers.get('access-control-allow-credentials'), mayRead ? 'true' : null, `${about}: credentials`);
+  t.equal(
+    headers.get('access-control-expose-headers'),
+    mayRead ? 'ETag, Idempotent-Replayed, Location, RateLimit, Retry-After' : null,
+    `${about}: exposed`,
+  );
+}
+
+t.test('pages of allowed origins, and only they, read every answer, whatever it is', async (t) => {
+  const { cookie } = ada;
+  for (const origin of [allowed, sibling, hostile, 'null', `${allowed}.evil.example`, undefined]) {
+    const from: Headers = origin === undefined ? {} : { origin };
+    const answers: Array<[number, Promise<Answer>]> = [
+      [200, send('GET', '/session', { cookie, ...from })],
+      [401, send('GET', '/session', from)],
+      [404, send('GET', '/nothing', from)],
+      [404, send('PUT', `/boards/${boardId}`, { ...from, authorization: 'Bearer x' })],
+      [400, send('POST', '/guests', { 'sec-fetch-site': 'same-origin', ...from }, {})],
+      [406, send('GET', `/boards/${boardId}/events`, { cookie, ...from, 'sec-fetch-site': 'none', accept: 'a/b' })],
+      [200, send('GET', '/openapi.json', from)],
+      [200, send('GET', '/livez', from)],
+    ];
+    if (origin === hostile) answers.push([403, send('POST', '/guests', from, { name: 'x' })]);
+    for (const [status, promise] of answers) {
+      const answer = await promise;
+      t.equal(answer.status, status);
+      isReadable(t, answer, origin, `${origin} ${status}`);
+    }
+    const headers = { ...from, 'sec-fetch-site': origin === allowed ? 'cross-site' : 'same-origin' };
+    const stream = await openStream(t, node.url, boardId, { cookie, headers });
+    t.equal(stream.status, 200);
+    isReadable(t, { headers: new Headers(stream.headers as Record<string, string>) }, origin, `a stream, ${origin}`);
+    stream.close();
+  }
+});
+
+t.test('also while the database is away, and while the node is going down', async (t) => {
+  const proxy = await startFaultyProxy(t, database.url);
+  const cutOff = await startNode(t, proxy.url, { corsOrigins: [allowed] });
+  const from = { origin: allowed, cookie: ada.cookie };
+  proxy.cut();
+  const away = await send('GET', '/boards', from, undefined, cutOff);
+  sameProblem(t, away, 'TB_UNAVAILABLE');
+  isReadable(t, away, allowed, 'away');
+  const busy = await send('GET', `/boards/${boardId}/events`, from, undefined, cutOff);
+  t.same([busy.status, busy.headers.get('content-type')], [200, 'text/event-stream']);
+  isReadable(t, busy, allowed, 'a stream that is told to come back');
+  proxy.restore();
+
+  // Two requests on one connection, of which the second comes when the server has begun to close.
+  const other = await startNode(t, database.url, { corsOrigins: [allowed] });
+  const socket = net.connect(other.port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  let received = '';
+  socket.setEncoding('utf8').on('data', (text: string) => {
+    received += text;
+  });
+  const arrived = once(other.app.server, 'request');
+  socket.write('POST /guests HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{');
+  await arrived;
+  const closed = other.close();
+  await until(() => !other.app.server.listening, 'no new connections');
+  socket.write(`"name":"Eve"}GET /session HTTP/1.1\r\nHost: a\r\nOrigin: ${allowed}\r\n\r\n`);
+  await once(socket, 'close');
+  await closed;
+  const [head = ''] = received.slice(received.lastIndexOf('HTTP/1.1 503')).split('\r\n\r\n');
+  const fields = head.split('\r\n').slice(1);
+  const headers = new Headers(fields.map((field) => field.split(': ', 2) as [string, string]));
+  isReadable(t, { headers }, allowed, 'going down');
+});
+
+t.test('a preflight says what an allowed page may send, and tells others nothing', async (t) => {
+  const preflight = (origin: string, path = `/boards/${boardId}/items`) =>
+    send('OPTIONS', path, {
+      origin,
+      'access-control-request-method': 'PATCH',
+      'access-control-request-headers': 'idempotency-key,x-evil',
+      'sec-fetch-site': 'cross-site',
+    });
+  for (const path of ['/session', '/nothing', `/boards/${boardId}/events`]) {
+    const answer = await preflight(allowed, path);
+    t.equal(answer.status, 204);
+    isReadable(t, answer, allowed, path);
+    t.equal(answer.headers.get('access-control-allow-methods'), 'GET, HEAD, POST, PATCH, DELETE');
+    t.equal(
+      answer.headers.get('access-control-allow-headers'),
+      'Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Stream-Id',
+    );
+    t.equal(answer.headers.get('access-control-max-age'), '600');
+  }
+  const refused = await preflight(hostile);
+  sameProblem(t, refused, 'TB_NOT_FOUND');
+  isReadable(t, refused, hostile, 'hostile');
+  for (const name of ['methods', 'headers']) t.equal(refused.headers.get(`access-control-allow-${name}`), null);
+  t.equal((await send('OPTIONS', '/session', { origin: allowed })).status, 204, 'an OPTIONS that is no preflight');
+
+  const closed = await startNode(t, database.url);
+  const headers = { origin: allowed, 'access-control-request-method': 'GET' };
+  const answer = await send('OPTIONS', '/session', headers, undefined, closed);
+  sameProblem(t, answer, 'TB_NOT_FOUND', { message: 'without a list there is no CORS' });
+  t.equal(answer.headers.get('vary'), null);
+});
+
+type Tap = Parameters<typeof sameProblem>[0];
