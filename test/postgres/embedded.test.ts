@@ -38,7 +38,7 @@ mkdirSync(temp);
 chmodSync(temp, 0o1777);
 process.env.TMPDIR = temp;
 
-t.setTimeout(60_000);
+t.setTimeout(120_000);
 const children = new Set<ChildProcess>();
 t.teardown(async () => {
   for (const child of children) child.kill('SIGKILL');
