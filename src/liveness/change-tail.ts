@@ -103,6 +103,7 @@ export class ChangeTail {
   }
 }
 
-function toChange([, action = '', , boardId = '', , userId = '']: string[]): RegistryChange {
-  return { action: action === 'join' ? 'join' : 'leave', boardId, userId };
+function toChange([, action = '', , boardId = '', , userId = '', , backWithinMs]: string[]): RegistryChange {
+  if (action === 'join') return { action, boardId, userId };
+  return { action: 'leave', boardId, userId, ...(backWithinMs && { backWithinMs: Number(backWithinMs) }) };
 }

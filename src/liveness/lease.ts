@@ -1,6 +1,7 @@
 // A node's lease in Redis and what is registered under it: the only writer of this node's streams.
 
 import { randomUUID } from 'node:crypto';
+import { closeRules } from '../streams/close-reason.ts';
 import { Loop } from './loop.ts';
 import type { Outage } from './outage.ts';
 import type { RegistryClient } from './registry-client.ts';
@@ -8,6 +9,8 @@ import type { RegisteredStream } from './stream-registry.ts';
 
 /** Streams that one call writes. */
 const BATCH = 500;
+/** A lease is given up by a node that goes down in order, and has told its clients so. */
+const [, RETIRED_BACK_MS] = closeRules.shutdown.retryMs;
 
 export interface LeaseOptions {
   client: RegistryClient;
@@ -27,7 +30,8 @@ export interface LeaseOptions {
 export class Lease {
   readonly #options: LeaseOptions;
   readonly #loop = new Loop(() => this.#turn());
-  readonly #changed = new Set<string>();
+  /** Ids of streams that were opened or closed, and how soon the client of a closed one was told to come back. */
+  readonly #changed = new Map<string, number | undefined>();
   #incarnation = '';
   #known: { revision: number; count: number } | undefined;
   #beatDueAt = 0;
@@ -50,15 +54,15 @@ export class Lease {
   async stop(): Promise<void> {
     await this.#loop.stop();
     const { client, prefix } = this.#options;
-    if (this.#incarnation) await client.retireLease(prefix, this.#incarnation);
+    if (this.#incarnation) await client.retireLease(prefix, this.#incarnation, RETIRED_BACK_MS);
   }
 
   /** The stream was opened or closed. */
-  changed(streamId: string): void {
+  changed(streamId: string, backWithinMs?: number): void {
     // While nothing is known everything will be compared, and a long outage must not fill the memory with ids.
     if (!this.#known) return;
     this.#changed.delete(streamId);
-    this.#changed.add(streamId);
+    this.#changed.set(streamId, backWithinMs);
     this.#loop.wake();
   }
 
@@ -96,7 +100,7 @@ export class Lease {
     await client.takeLease(prefix, incarnation, leaseMs);
     this.#incarnation = incarnation;
     this.#known = { revision: 0, count: 0 };
-    for (const streamId of streams.keys()) this.#changed.add(streamId);
+    for (const streamId of streams.keys()) this.#changed.set(streamId, undefined);
   }
 
   async #compare(): Promise<void> {
@@ -109,8 +113,8 @@ export class Lease {
     ]);
     const registered = new Set(held);
     this.#known = { revision: Number(revision), count: registered.size };
-    for (const streamId of registered) if (!streams.has(streamId)) this.#changed.add(streamId);
-    for (const streamId of streams.keys()) if (!registered.has(streamId)) this.#changed.add(streamId);
+    for (const streamId of registered) if (!streams.has(streamId)) this.#changed.set(streamId, undefined);
+    for (const streamId of streams.keys()) if (!registered.has(streamId)) this.#changed.set(streamId, undefined);
   }
 
   async #write(): Promise<void> {
@@ -118,9 +122,9 @@ export class Lease {
     if (!this.#known) return;
     const { revision } = this.#known;
     const pairs: string[] = [];
-    for (const streamId of this.#changed) {
+    for (const [streamId, backWithinMs = ''] of this.#changed) {
       const stream = streams.get(streamId);
-      pairs.push(streamId, stream ? `${stream.boardId}|${stream.userId}` : '');
+      pairs.push(streamId, stream ? `${stream.boardId}|${stream.userId}` : `${backWithinMs}`);
       this.#changed.delete(streamId);
       if (pairs.length === 2 * BATCH) break;
     }

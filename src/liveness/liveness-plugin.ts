@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import { backWithinMs } from '../streams/close-reason.ts';
 import { DeadPeers } from './dead-peers.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { MemoryStreamRegistry } from './memory-stream-registry.ts';
@@ -36,9 +37,9 @@ export default fastifyPlugin(
         heartbeat.add(stream);
         deadPeers.watch(stream.socket);
       },
-      ended: (stream) => {
+      ended: (stream, reason) => {
         heartbeat.remove(stream);
-        registry.remove(stream.id);
+        registry.remove(stream.id, backWithinMs(reason));
       },
     });
     app.decorate('registry', registry);

@@ -44,7 +44,7 @@ export class MemoryStreamRegistry implements StreamRegistry {
     }
   }
 
-  remove(streamId: string): void {
+  remove(streamId: string, backWithinMs?: number): void {
     const stream = this.#streams.get(streamId);
     if (!stream) return;
     const { boardId, userId } = stream;
@@ -55,7 +55,7 @@ export class MemoryStreamRegistry implements StreamRegistry {
     if (!users || !open || open.size > 0) return;
     users.delete(userId);
     if (users.size === 0) this.#boards.delete(boardId);
-    this.#announce({ action: 'leave', boardId, userId });
+    this.#announce({ action: 'leave', boardId, userId, ...(backWithinMs !== undefined && { backWithinMs }) });
   }
 
   async list(boardId: string): Promise<HeldStream[]> {

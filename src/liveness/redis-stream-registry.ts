@@ -99,8 +99,8 @@ export class RedisStreamRegistry implements StreamRegistry {
     this.#lease.changed(stream.streamId);
   }
 
-  remove(streamId: string): void {
-    if (this.#streams.delete(streamId)) this.#lease.changed(streamId);
+  remove(streamId: string, backWithinMs?: number): void {
+    if (this.#streams.delete(streamId)) this.#lease.changed(streamId, backWithinMs);
   }
 
   async list(boardId: string): Promise<HeldStream[]> {

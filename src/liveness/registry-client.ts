@@ -30,7 +30,7 @@ export interface RegistryClient extends Redis {
   ): Promise<'kept' | 'differs' | 'lost'>;
   writeStreams(prefix: string, incarnation: string, revision: number, ...pairs: string[]): Promise<number>;
   expireLeases(prefix: string, incarnation: string, leaseMs: number): Promise<string[]>;
-  retireLease(prefix: string, incarnation: string): Promise<null>;
+  retireLease(prefix: string, incarnation: string, backWithinMs: number): Promise<null>;
   buryStreams(prefix: string, incarnation: string, limit: number): Promise<[finished: 0 | 1, taken: number] | null>;
 }
 

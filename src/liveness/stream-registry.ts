@@ -13,10 +13,14 @@ export interface HeldStream extends RegisteredStream {
 }
 
 /**
- * `join`: the user's first stream on the board, on any node. `leave`: the last one is gone.
+ * `join`: the user's first stream on the board, on any node. `leave`: the last one is gone; `backWithinMs` is what is
+ * known of a return, as in {@link StreamRegistry.remove}, and 0 for a stream of a node that died one lease ago.
  * `resync`: changes may have been missed, so whoever keeps a copy must call `list()` again. Only ever after an outage.
  */
-export type RegistryChange = { action: 'join' | 'leave'; boardId: string; userId: string } | { action: 'resync' };
+export type RegistryChange =
+  | { action: 'join'; boardId: string; userId: string }
+  | { action: 'leave'; boardId: string; userId: string; backWithinMs?: number }
+  | { action: 'resync' };
 
 /** Redis is away, so nobody knows what other nodes hold. */
 export class RegistryUnavailable extends Error {
@@ -34,8 +38,12 @@ export interface StreamRegistry {
   stop(): Promise<void>;
   /** Never waits and never fails. Allowed before `start()`, ignored after `stop()` and for an id that is there. */
   add(stream: RegisteredStream): void;
-  /** Never waits and never fails; an unknown id is ignored. */
-  remove(streamId: string): void;
+  /**
+   * Never waits and never fails; an unknown id is ignored.
+   *
+   * @param backWithinMs how soon its client was told to come back, 0 when it will be refused; for those who hear of it
+   */
+  remove(streamId: string, backWithinMs?: number): void;
   /**
    * @returns every open stream of the board, on all nodes, in no order. A dead node's are among them until it is reaped,
    *   and for one lease after Redis came back empty some of the living may be missing; `resync` follows.

@@ -23,6 +23,16 @@ export type CloseReason = keyof typeof closeRules;
 /** What the log says: the client may also leave, vanish, or never have been reached. */
 export type EndReason = CloseReason | 'client' | 'dead' | 'failed';
 
+/**
+ * @returns how soon a client was told to come back when its stream ended, 0 when it was told not to; undefined when it
+ *   was told nothing
+ */
+export function backWithinMs(reason: EndReason): number | undefined {
+  if (reason === 'client' || reason === 'dead' || reason === 'failed') return undefined;
+  const { retry, retryMs } = closeRules[reason];
+  return retry ? retryMs[1] : 0;
+}
+
 /** @returns a delay in whole milliseconds for the `retry:` field */
 export function drawRetryMs([least, most]: readonly [number, number]): number {
   return Math.round(least + Math.random() * (most - least));

@@ -60,9 +60,16 @@ export function record(registry: StreamRegistry) {
   const count = (action: string, boardId: string, userId?: string) =>
     actions(boardId, userId).filter((heardAction) => heardAction === action).length;
   return {
+    heard,
     actions,
     joins: (boardId: string, userId?: string) => count('join', boardId, userId),
     leaves: (boardId: string, userId?: string) => count('leave', boardId, userId),
+    /** The last leave of a user. */
+    leave: (boardId: string, userId: string) =>
+      heard.findLast(
+        (change): change is Extract<RegistryChange, { action: 'leave' }> =>
+          change.action === 'leave' && change.boardId === boardId && change.userId === userId,
+      ),
     resyncs: () => heard.filter(({ action }) => action === 'resync').length,
     /** Resolves when everything that is recorded by now has been heard: what has not come will not come. */
     async marker() {

@@ -92,9 +92,12 @@ redisTest('a node that stops hands its streams over at once', async (t, { url, c
   await goes.stop();
   t.strictSame(await stays.list(board), []);
   await until(() => heard.leaves(board) === 250, 'all have left');
+  const waits = new Set(heard.heard.map((change) => 'backWithinMs' in change && change.backWithinMs));
+  t.strictSame([...waits].sort(), [10_000, false], 'its clients were told to come back within 10 s');
   t.equal(goes.state, 'down');
   await t.rejects(goes.list(board), RegistryUnavailable);
   t.equal(await client.zcard(`${prefix}:nodes`), 1, 'its lease is gone');
+  t.equal(await client.exists(`${prefix}:retired`, `${prefix}:dying`), 0);
 });
 
 redisTest(
@@ -118,6 +121,7 @@ redisTest(
     t.ok(goneMs < times.leaseMs + times.reapMs + 2000);
     await heard.marker();
     t.equal(heard.leaves(board), 200);
+    t.equal(heard.leave(board, streams.at(-1)?.userId ?? '')?.backWithinMs, 0, 'nobody need wait for them any longer');
     t.strictSame(
       staying.filter(({ userId }) => heard.leaves(board, userId) > 0),
       [],

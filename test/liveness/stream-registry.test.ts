@@ -55,6 +55,20 @@ function contract(name: string, skip: string | false, create: (t: Test) => Promi
     t.strictSame(await registry.list(stream.boardId), []);
   });
 
+  t.test(`${name}: a leave says how soon the user was told to come back (E7)`, { skip }, async (t) => {
+    const registry = await create(t);
+    const heard = record(registry);
+    const board = randomUUID();
+    const waits = [undefined, 0, 5000];
+    const streams = waits.map(() => streamOf(board));
+    for (const stream of streams) registry.add(stream);
+    await heard.marker();
+    for (const [index, wait] of waits.entries()) registry.remove(streams[index]?.streamId ?? '', wait);
+    await heard.marker();
+    const told = streams.map(({ userId }) => heard.leave(board, userId)?.backWithinMs);
+    t.strictSame(told, waits);
+  });
+
   t.test(`${name}: lists the streams of a board`, { skip }, async (t) => {
     const registry = await create(t);
     const heard = record(registry);

@@ -7,6 +7,7 @@
 //   :b:<board>        HASH   stream -> user|incarnation  the truth about a stream; read by list()
 //   :bu:<board>       HASH   user -> open streams        so that join and leave need no walk over the board
 //   :dying            HASH   incarnation -> streams taken from it so far
+//   :retired          HASH   incarnation that gave up its lease -> how soon its clients were told to come back (ms)
 //   :ev               STREAM joins and leaves, about the last 100,000
 //   :calm             STRING exists while nobody may be declared dead
 
@@ -29,16 +30,20 @@ local function keepCalm(leaseMs)
 end
 `;
 
-/** `announce(action, board, user)`: in the script that changes the count, or a crash would lose one of the two. */
+/**
+ * `announce(action, board, user, back)`: in the script that changes the count, or a crash would lose one of the two.
+ * `back` is how soon the user was told to come back (ms), '' if nothing is known.
+ */
 export const announce = `
-local function announce(action, board, user)
-  redis.call('XADD', KEYS[1] .. ':ev', 'MAXLEN', '~', 100000, '*', 'action', action, 'board', board, 'user', user)
+local function announce(action, board, user, back)
+  redis.call('XADD', KEYS[1] .. ':ev', 'MAXLEN', '~', 100000, '*',
+    'action', action, 'board', board, 'user', user, 'back', back)
 end
 `;
 
-/** `drop(incarnation, stream)`: takes the stream out, unless another incarnation has taken it over. Needs `announce`. */
+/** `drop(incarnation, stream, back)`: takes it out, unless another incarnation has taken it over. Needs `announce`. */
 export const drop = `
-local function drop(incarnation, stream)
+local function drop(incarnation, stream, back)
   local held = redis.call('HGET', KEYS[1] .. ':n:' .. incarnation, stream)
   if not held then return end
   redis.call('HDEL', KEYS[1] .. ':n:' .. incarnation, stream)
@@ -48,7 +53,7 @@ local function drop(incarnation, stream)
   redis.call('HDEL', streams, stream)
   if redis.call('HINCRBY', KEYS[1] .. ':bu:' .. board, user, -1) <= 0 then
     redis.call('HDEL', KEYS[1] .. ':bu:' .. board, user)
-    announce('leave', board, user)
+    announce('leave', board, user, back)
   end
 end
 `;

@@ -3,7 +3,8 @@
 // KEYS[1] prefix
 // ARGV[1] incarnation
 // ARGV[2] revision that was written last; the batch becomes the next one
-// ARGV[3], ARGV[4] … pairs of a stream and its 'board|user', or '' to remove it
+// ARGV[3], ARGV[4] … pairs of a stream and its 'board|user', or, to remove it, how soon its client was told to
+// come back (ms), '' if nothing is known
 // Answers how many streams the incarnation holds now, or -1 if nothing was written: the revision is another (a batch
 // given up on long ago, that Redis reads late), or none as the lease is gone (streams without one are never reaped).
 //
@@ -23,12 +24,13 @@ local function add(stream, value)
   redis.call('HSET', held, stream, value)
   local isNew = redis.call('HSET', streams, stream, user .. '|' .. incarnation) == 1
   if isNew and redis.call('HINCRBY', KEYS[1] .. ':bu:' .. board, user, 1) == 1 then
-    announce('join', board, user)
+    announce('join', board, user, '')
   end
 end
 
 for i = 3, #ARGV, 2 do
-  if ARGV[i + 1] == '' then drop(incarnation, ARGV[i]) else add(ARGV[i], ARGV[i + 1]) end
+  local value = ARGV[i + 1]
+  if string.find(value, '|', 1, true) then add(ARGV[i], value) else drop(incarnation, ARGV[i], value) end
 end
 redis.call('HINCRBY', KEYS[1] .. ':revisions', incarnation, 1)
 return redis.call('HLEN', held)
