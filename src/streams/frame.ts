@@ -14,6 +14,17 @@ export interface Ready {
   resumedFrom?: string;
 }
 
+/** A user as others see one. */
+export interface PresentUser {
+  id: string;
+  name: string;
+}
+
+/** All who have the board open (`total`: how many, when not all of them are named), or one who has come or gone. */
+export type PresenceChange =
+  | { action: 'sync'; users: PresentUser[]; total?: number }
+  | { action: 'join' | 'leave'; user: PresentUser };
+
 export function readyFrame(ready: Ready): string {
   return encode('ready', JSON.stringify(ready));
 }
@@ -38,6 +49,10 @@ export function resetFrame(cursor: string, reason: ResetReason): string {
 
 export function heartbeatFrame(cursor: string): string {
   return encode('heartbeat', JSON.stringify({ cursor }));
+}
+
+export function presenceFrame(change: PresenceChange): string {
+  return encode('presence', JSON.stringify(change));
 }
 
 /** Carries its own `retry:`, drawn anew at each call. */

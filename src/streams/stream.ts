@@ -124,6 +124,21 @@ export class Stream implements BoardStream {
     if (this.#state !== 'ended' && connection.room > 0) connection.write(heartbeat);
   }
 
+  /**
+   * Writes frames that are no part of the log, and thus have no id. Never before `ready`, nor before a reset that is
+   * due; and to a slow client only what there is room for, or anything when nothing waits (E5).
+   *
+   * @returns false when they were not written
+   */
+  sendAside(chunk: Chunk): boolean {
+    const { connection } = this.#options;
+    const isReady = this.#state === 'live' || this.#state === 'replaying';
+    if (!isReady || this.#pendingReset) return false;
+    if (chunk.text.length > connection.room && connection.waitingBytes > 0) return false;
+    connection.write(chunk);
+    return true;
+  }
+
   /** Says why, then ends the response cleanly. Does nothing when the stream has ended. */
   close(reason: CloseReason): void {
     if (this.#state === 'ended') return;
