@@ -28,6 +28,8 @@ import validationPlugin from './http/validation-plugin.ts';
 import livenessPlugin from './liveness/liveness-plugin.ts';
 import { healthRoutes } from './ops/health-routes.ts';
 import postgresPlugin from './postgres/postgres-plugin.ts';
+import presencePlugin from './presence/presence-plugin.ts';
+import { presenceRoutes } from './presence/presence-routes.ts';
 import { EventPage } from './streams/event-page.ts';
 import { streamRoutes } from './streams/stream-routes.ts';
 import streamsPlugin from './streams/streams-plugin.ts';
@@ -91,7 +93,9 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
     heartbeatSeconds: config.heartbeatSeconds,
     streamMaxAgeMinutes: config.streamMaxAgeMinutes,
   });
+  await app.register(presencePlugin, { handoverSeconds: config.presenceHandoverSeconds });
 
+  const maySee = async (userId: string, boardId: string) => (await app.boards.roleOf(userId, boardId)) !== undefined;
   const accountOptions = { secureCookies: overTls, clientAddressHeader: config.clientAddressHeader };
   await app.register(accountRoutes, accountOptions);
   await app.register(sessionRoutes, accountOptions);
@@ -102,9 +106,10 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
     heartbeatSeconds: config.heartbeatSeconds,
     limits: { perUser: config.streamsPerUser, perBoard: config.streamsPerBoard, perNode: config.streamsPerNode },
     waitingBytesPerNode: config.waitingBytesPerNode,
-    maySee: async (userId, boardId) => (await app.boards.roleOf(userId, boardId)) !== undefined,
+    maySee,
     readSnapshot: (userId, boardId) => app.snapshots.read(userId, boardId),
   });
+  await app.register(presenceRoutes, { maySee });
   await app.register(healthRoutes);
   return app;
 }

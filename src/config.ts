@@ -23,6 +23,7 @@ const environmentSchema = Type.Object({
   HEARTBEAT_SECONDS: whole(1, 60, 15),
   STREAM_MAX_AGE_MINUTES: whole(1, 1440, 30),
   DRAIN_SECONDS: whole(0, 240, 10),
+  PRESENCE_HANDOVER_SECONDS: whole(0, 60, 3),
   STREAMS_PER_USER: whole(1, 1_000_000, 50),
   STREAMS_PER_BOARD: whole(1, 1_000_000, 10_000),
   STREAMS_PER_NODE: whole(1, 1_000_000, 15_000),
@@ -51,6 +52,7 @@ export interface Config {
   heartbeatSeconds: number;
   streamMaxAgeMinutes: number;
   drainSeconds: number;
+  presenceHandoverSeconds: number;
   streamsPerUser: number;
   streamsPerBoard: number;
   streamsPerNode: number;
@@ -103,6 +105,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     heartbeatSeconds: settings.HEARTBEAT_SECONDS,
     streamMaxAgeMinutes: settings.STREAM_MAX_AGE_MINUTES,
     drainSeconds: settings.DRAIN_SECONDS,
+    presenceHandoverSeconds: settings.PRESENCE_HANDOVER_SECONDS,
     streamsPerUser: settings.STREAMS_PER_USER,
     streamsPerBoard: settings.STREAMS_PER_BOARD,
     streamsPerNode: settings.STREAMS_PER_NODE,

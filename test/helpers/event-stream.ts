@@ -12,13 +12,24 @@ export interface ReceivedFrame {
   data: any;
 }
 
+export interface ReceivedPresence {
+  action: 'sync' | 'join' | 'leave';
+  /** Of a `sync`. */
+  users: Array<{ id: string; name: string }>;
+  total?: number;
+  /** Of a `join` or `leave`. */
+  user: { id: string; name: string };
+}
+
 export interface EventStream {
   status: number;
   headers: http.IncomingHttpHeaders;
   /** The body as it came, byte for byte. */
   readonly raw: string;
-  /** The events in it, as a browser would dispatch them. */
+  /** The events in it, as a browser would dispatch them, without `presence`: that comes when it comes. */
   readonly frames: ReceivedFrame[];
+  /** The data of the `presence` events. */
+  readonly presence: ReceivedPresence[];
   /** The value of each `retry:` field. */
   readonly retries: number[];
   /** True when the server has ended the body cleanly; false while it goes on or when it was cut. */
@@ -59,12 +70,17 @@ export async function openStream(
   });
   request.on('error', () => {});
   const frames: ReceivedFrame[] = [];
+  const presence: ReceivedPresence[] = [];
   const retries: number[] = [];
   let raw = '';
   let ended = false;
   let closed = false;
   const parser = createParser({
-    onEvent: ({ id, event, data }) => void frames.push({ id, event, data: JSON.parse(data) }),
+    onEvent: ({ id, event, data }) => {
+      if (event !== 'presence') frames.push({ id, event, data: JSON.parse(data) });
+      else if (id === undefined) presence.push(JSON.parse(data));
+      else throw new Error(`a presence event with the id ${id}`);
+    },
     onRetry: (retry) => void retries.push(retry),
   });
   response.setEncoding('utf8');
@@ -84,6 +100,7 @@ export async function openStream(
     headers: response.headers,
     socket: response.socket,
     frames,
+    presence,
     retries,
     get raw() {
       return raw;

@@ -66,6 +66,7 @@ export async function startNode(
       heartbeatSeconds: 15,
       streamMaxAgeMinutes: 30,
       drainSeconds: 0,
+      presenceHandoverSeconds: 3,
       streamsPerUser: 50,
       streamsPerBoard: 10_000,
       streamsPerNode: 15_000,

@@ -18,7 +18,7 @@ export interface Connection {
 }
 
 export interface Reader {
-  /** What the page's listeners were given, in order, without the heartbeats. */
+  /** What the page's listeners were given, in order, without heartbeats and presence. */
   readonly frames: ReceivedFrame[];
   /** The seqs of the `changed` frames so far. */
   readonly seqs: number[];
@@ -37,7 +37,7 @@ export interface ReaderOptions {
   after?: string;
 }
 
-const names = ['ready', 'snapshot', 'changed', 'reset', 'presence', 'broadcast', 'close'];
+const names = ['ready', 'snapshot', 'changed', 'reset', 'broadcast', 'close'];
 
 /** Is closed with the test. */
 export function startReader(t: Teardown, { address, boardId, client, after }: ReaderOptions): Reader {

@@ -193,6 +193,7 @@ t.test('every answer is as the document says, and has no field that it does not 
   await check(ada, 'GET', `${address}/events?limit=0`, undefined, json);
   const stream = await openStream(t, node.url, board.id, ada);
   await check(ada, 'GET', `${address}/events`, undefined, { accept: 'text/event-stream' });
+  await check(ada, 'GET', `${address}/presence`);
   stream.close();
   for (const path of ['/guests', '/boards']) {
     await check(ada, 'POST', path, {});
@@ -213,6 +214,7 @@ t.test('every answer is as the document says, and has no field that it does not 
     ['PATCH', itemAddress, { text: 'x' }],
     ['DELETE', itemAddress],
     ['GET', `${address}/events`],
+    ['GET', `${address}/presence`],
   ] as Array<[string, string, object?]>) {
     await check(nobody, method, path, body, json);
     await check(eve, method, path, body, json);

@@ -1,0 +1,161 @@
+// One board that is open on this node: what its streams have been told of who is there, and telling them the rest.
+
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Loop } from '../liveness/loop.ts';
+import type { RegistryChange } from '../liveness/stream-registry.ts';
+import type { Chunk, PresentUser } from '../streams/frame.ts';
+import type { Stream } from '../streams/stream.ts';
+import { changesChunk, nameable, syncChunk } from './presence-frames.ts';
+import { PresentUsers } from './present-users.ts';
+
+/** Changes of this time are told together, and those of a crowd less often: to tell one stream takes about 10 µs. */
+const LEAST_INTERVAL_MS = 100;
+const INTERVAL_MS_PER_STREAM = 0.05;
+/** When a stream that had no room, a registry or a database that was away, is tried again. */
+const RETRY_MS = 500;
+const IDLE_MS = 60_000;
+/** Streams that are written to before the event loop gets a turn. */
+const FAN_OUT = 256;
+
+export type BoardChange = Exclude<RegistryChange, { action: 'resync' }>;
+
+export interface PresenceBoardOptions {
+  handoverMs: number;
+  /** The users whom the registry holds. @throws when it is away */
+  read: () => Promise<ReadonlySet<string>>;
+  /** @throws when the database is away */
+  nameUsers: (userIds: string[]) => Promise<PresentUser[]>;
+}
+
+/**
+ * A stream is either told of each change, or, when it is new or had no room for one, gets a `sync` as soon as it can.
+ * What is told is the difference between what was told and what is: so there is one `leave` for each `join`, whatever
+ * happened to the registry in between.
+ */
+export class PresenceBoard {
+  readonly #options: PresenceBoardOptions;
+  readonly #users: PresentUsers;
+  /** Whether each stream has been told all of `#told`. */
+  readonly #streams = new Map<Stream, boolean>();
+  #told = new Map<string, PresentUser>();
+  readonly #loop = new Loop(() => this.#turn());
+  #mustRead = true;
+  /** Set while the registry is being read: these changes may be in the answer or not. */
+  #heardMeanwhile: BoardChange[] | undefined;
+  #notBefore = 0;
+
+  constructor(options: PresenceBoardOptions) {
+    this.#options = options;
+    this.#users = new PresentUsers(options.handoverMs);
+  }
+
+  /** Of this node. */
+  get streams(): Iterable<Stream> {
+    return this.#streams.keys();
+  }
+
+  get isEmpty(): boolean {
+    return this.#streams.size === 0;
+  }
+
+  /** Its `ready` may come later in this tick. */
+  opened(stream: Stream): void {
+    this.#streams.set(stream, false);
+    this.#users.opened(stream.userId);
+    this.#wake();
+  }
+
+  ended(stream: Stream, backWithinMs: number | undefined): void {
+    this.#streams.delete(stream);
+    this.#users.ended(stream.userId, backWithinMs);
+    this.#wake();
+  }
+
+  heard(change: BoardChange): void {
+    this.#heardMeanwhile?.push(change);
+    this.#apply(change);
+    this.#wake();
+  }
+
+  /** Compares with the registry. */
+  resync(): void {
+    this.#mustRead = true;
+    this.#wake();
+  }
+
+  async stop(): Promise<void> {
+    this.#streams.clear();
+    await this.#loop.stop();
+  }
+
+  #wake(): void {
+    // The first turn begins at once, and `opened` is called before the stream has written its `ready`.
+    queueMicrotask(() => void this.#loop.start());
+    this.#loop.wake();
+  }
+
+  #apply(change: BoardChange): void {
+    if (change.action === 'join') this.#users.joined(change.userId);
+    else this.#users.left(change.userId, change.backWithinMs);
+  }
+
+  async #turn(): Promise<number> {
+    const early = this.#notBefore - performance.now();
+    if (early > 0) return early;
+    this.#notBefore = performance.now() + Math.max(LEAST_INTERVAL_MS, this.#streams.size * INTERVAL_MS_PER_STREAM);
+    if (this.#mustRead) await this.#read();
+    // Together with the streams: the user of each is among them.
+    const streams = [...this.#streams.keys()];
+    const present = this.#users.list();
+    const toName = nameable(present);
+    const users = await this.#name(toName);
+    await this.#tell(streams, users, present.size);
+    return this.#pauseMs(users.size < toName.length);
+  }
+
+  async #read(): Promise<void> {
+    this.#mustRead = false;
+    const heardMeanwhile: BoardChange[] = [];
+    this.#heardMeanwhile = heardMeanwhile;
+    try {
+      this.#users.replace(await this.#options.read());
+      for (const change of heardMeanwhile) this.#apply(change);
+    } catch {
+      // The registry itself says so. What is known stays, and the streams of this node are known anyway.
+      this.#mustRead = true;
+    }
+    this.#heardMeanwhile = undefined;
+  }
+
+  /** While the database is away nobody new has a name, and is told of later. */
+  async #name(userIds: string[]): Promise<Map<string, PresentUser>> {
+    try {
+      const users = await this.#options.nameUsers(userIds);
+      return new Map(users.map((user) => [user.id, user]));
+    } catch {
+      const told = userIds.flatMap((id) => this.#told.get(id) ?? []);
+      return new Map(told.map((user) => [user.id, user]));
+    }
+  }
+
+  async #tell(streams: Stream[], users: Map<string, PresentUser>, total: number): Promise<void> {
+    const changes = changesChunk(this.#told, users, total);
+    this.#told = users;
+    let sync: Chunk | undefined;
+    for (const [index, stream] of streams.entries()) {
+      if (index > 0 && index % FAN_OUT === 0) await nextTurn();
+      const isUpToDate = this.#streams.get(stream);
+      // It has ended meanwhile, or there is nothing to tell it.
+      if (isUpToDate === undefined || (isUpToDate && !changes)) continue;
+      if (!isUpToDate) sync ??= syncChunk(users, total);
+      const chunk = isUpToDate ? changes : sync;
+      if (chunk) this.#streams.set(stream, stream.sendAside(chunk));
+    }
+  }
+
+  #pauseMs(isNameless: boolean): number {
+    const isBehind = [...this.#streams.values()].includes(false);
+    const retryMs = this.#mustRead || isNameless || isBehind ? RETRY_MS : IDLE_MS;
+    return Math.max(0, Math.min(retryMs, this.#users.nextEnd - performance.now()));
+  }
+}

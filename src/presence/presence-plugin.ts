@@ -1,0 +1,32 @@
+// Wires presence: the open streams of this node, the registry of all nodes, and the names of users.
+
+import type { FastifyInstance } from 'fastify';
+import fastifyPlugin from 'fastify-plugin';
+import { createNameStore } from './name-store.ts';
+import { Presence } from './presence.ts';
+import { UserNames } from './user-names.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    presence: Presence;
+  }
+}
+
+/** @param options `handoverSeconds`: how long a user is waited for whose last stream has ended */
+export default fastifyPlugin(
+  async (app: FastifyInstance, { handoverSeconds }: { handoverSeconds: number }) => {
+    const { registry, openStreams, pool } = app;
+    const names = new UserNames(createNameStore(pool));
+    const presence = new Presence({
+      registry,
+      handoverMs: handoverSeconds * 1000,
+      nameUsers: (userIds) => names.of(userIds),
+    });
+    openStreams.subscribe(presence);
+    app.decorate('presence', presence);
+
+    app.addHook('onReady', async () => presence.start());
+    app.addHook('onClose', () => presence.stop());
+  },
+  { name: 'presence', dependencies: ['postgres', 'streams', 'liveness'] },
+);
