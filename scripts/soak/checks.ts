@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Auditor } from './auditor.ts';
 import type { SoakBoard } from './boards.ts';
 import type { Figures } from './figures.ts';
+import type { OpenStreams } from './open-streams.ts';
 import type { Reader } from './reader.ts';
 import type { SoakNode } from './soak-node.ts';
 import type { Violations } from './violations.ts';
@@ -11,6 +12,11 @@ import type { Violations } from './violations.ts';
 /** A reader that was reset by the very last fault, and one that has a minute's backlog to read. */
 const CATCH_UP_MS = 60_000;
 const UP_MS = 40_000;
+/** A `retry:` of 10 s, and what the registry lags behind. */
+const HANDOVER_MS = 15_000;
+const TOLD_MS = 30_000;
+/** How long a stream must have been open for everyone to know of it. */
+const STEADY_MS = 3000;
 
 /**
  * A node of Node.js 20 with these boards takes about 110 MiB. On top of that may come 256 KiB for each of some fifteen
@@ -43,6 +49,28 @@ export async function checkReadersCatchUp(
     violations.add('every reader gets to the head', `${reader.describe()}, head ${auditor.head(reader.boardId)}`);
   }
   return performance.now() - before;
+}
+
+/** Each stream was told of all who are there, and of nobody who has been away for longer than a hand-over. */
+export async function checkPresence(
+  readers: Reader[],
+  openStreams: OpenStreams,
+  violations: Violations,
+): Promise<void> {
+  const differences = () =>
+    readers.flatMap((reader) => {
+      const { boardId, present } = reader;
+      if (!present) return reader.openOn ? [`${reader.describe()} was told nothing`] : [];
+      const steady = new Set(openStreams.steady(boardId, STEADY_MS).values());
+      const recent = new Set(openStreams.recent(boardId, HANDOVER_MS).values());
+      return [
+        ...[...steady].filter((id) => !present.has(id)).map((id) => `${reader.describe()} was not told of ${id}`),
+        ...[...present].filter((id) => !recent.has(id)).map((id) => `${reader.describe()} still knows ${id}`),
+      ];
+    });
+  const deadline = performance.now() + TOLD_MS;
+  while (differences().length > 0 && performance.now() < deadline) await delay(200);
+  for (const difference of differences()) violations.add('a stream knows who is there', difference);
 }
 
 /** What a node shows of a board is what the events of its log add up to. */

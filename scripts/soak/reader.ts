@@ -61,12 +61,12 @@ export class Reader {
     this.kind = options.kind;
     this.boardId = options.boardId;
     this.isOnBusyBoard = options.isOnBusyBoard;
-    const { name, boardId, record, auditor, violations, figures, ledger } = options;
+    const { name, boardId, user, record, auditor, violations, figures, ledger } = options;
     const onChanged = (_seq: number, mutationId: string | undefined) => {
       const mutation = this.kind === 'fast' ? ledger.find(mutationId) : undefined;
       if (mutation) figures.delivered(name, mutation);
     };
-    this.#rules = new StreamRules({ name, boardId, record, auditor, violations, figures, onChanged });
+    this.#rules = new StreamRules({ name, boardId, userId: user.id, record, auditor, violations, figures, onChanged });
   }
 
   /** The last event that it has seen. */
@@ -77,6 +77,11 @@ export class Reader {
   /** The node whose stream it holds, if it holds one. */
   get openOn(): SoakNode | undefined {
     return this.#rules.streamId === undefined ? undefined : this.#node;
+  }
+
+  /** Who is there, as its stream was told; undefined while it holds none, or was not told. */
+  get present(): ReadonlySet<string> | undefined {
+    return this.#rules.streamId === undefined ? undefined : this.#rules.present;
   }
 
   start(): void {

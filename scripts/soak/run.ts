@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Teardown } from '../../test/helpers/teardown.ts';
-import { checkBoards, checkLogs, checkMemory, checkNodesAreUp, checkReadersCatchUp } from './checks.ts';
+import { checkBoards, checkLogs, checkMemory, checkNodesAreUp, checkPresence, checkReadersCatchUp } from './checks.ts';
 import { startCluster } from './cluster.ts';
 import { gatherCrowd } from './crowd.ts';
 import { EventRecord } from './event-record.ts';
@@ -81,7 +81,7 @@ async function begin(t: Teardown, reported: ReportOptions, activeFaults: () => s
 
 /** @returns how long the readers took to catch up, in milliseconds */
 async function settleAndCheck({ crowd, nodes, ledger, figures, violations }: ReportOptions): Promise<number> {
-  const { auditor, presence, readers, writers, proxies, boards, cookies } = crowd;
+  const { auditor, presence, openStreams, readers, writers, proxies, boards, cookies } = crowd;
   await checkNodesAreUp(nodes, violations);
   const answered = Promise.all(writers.map((writer) => writer.stop())).then(() => true);
   if (!(await Promise.race([answered, delay(LAST_WRITES_MS, false)]))) {
@@ -93,6 +93,7 @@ async function settleAndCheck({ crowd, nodes, ledger, figures, violations }: Rep
   const catchUpMs = await checkReadersCatchUp(readers, auditor, violations);
   for (const proxy of proxies.swallowing) proxy.dropGhosts();
   await presence.compare();
+  await checkPresence(readers, openStreams, violations);
   await auditor.readToEnd();
   ledger.close();
   const [node] = nodes;

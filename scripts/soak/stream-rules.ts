@@ -3,6 +3,7 @@
 import type { Auditor } from './auditor.ts';
 import type { EventRecord } from './event-record.ts';
 import type { Figures } from './figures.ts';
+import { PresenceRules } from './presence-rules.ts';
 import type { Violations } from './violations.ts';
 
 export interface Frame {
@@ -30,6 +31,8 @@ export interface StreamRulesOptions {
   /** Who reads, for those who read of it. */
   name: string;
   boardId: string;
+  /** Who reads, for the board. */
+  userId: string;
   record: EventRecord;
   auditor: Pick<Auditor, 'claimTrimmed'>;
   violations: Violations;
@@ -51,6 +54,7 @@ export class StreamRules {
   #place: Place | undefined;
   #attempt: Attempt = { cursor: undefined, wantsSnapshot: false };
   #connection = 0;
+  #presence: PresenceRules;
   #where = '';
   #state: 'new' | 'ready' | 'must reset' | 'closed' = 'new';
   readonly #lastFrames: string[] = [];
@@ -59,6 +63,12 @@ export class StreamRules {
 
   constructor(options: StreamRulesOptions) {
     this.#options = options;
+    this.#presence = new PresenceRules(options.userId);
+  }
+
+  /** Who is there, as this connection was told; undefined before it was. */
+  get present(): ReadonlySet<string> | undefined {
+    return this.#presence.present;
   }
 
   /** What to send as Last-Event-ID. */
@@ -86,6 +96,7 @@ export class StreamRules {
     this.#connection += 1;
     this.#state = 'new';
     this.streamId = undefined;
+    this.#presence = new PresenceRules(this.#options.userId);
     this.#note(`connection ${this.#connection} to ${where}, Last-Event-ID ${attempt.cursor ?? 'none'}`);
     // From here on it has seen what its cursor says, whatever that is.
     if (attempt.cursor !== undefined && !attempt.lie) this.#place = placeOf(attempt.cursor);
@@ -101,12 +112,19 @@ export class StreamRules {
     else if (event === 'changed') this.#changed(frame);
     else if (event === 'reset') this.#reset(frame);
     else if (event === 'snapshot') this.#snapshot(frame);
+    else if (event === 'presence') this.#told(frame);
     else if (event !== 'heartbeat')
       this.#broken('only frames of the contract', `${event}: ${frame.data.slice(0, 200)}`);
   }
 
   describe(): string {
     return `${this.#options.name}, board ${this.#options.boardId}, connection ${this.#connection} to ${this.#where}`;
+  }
+
+  #told({ id, data }: Frame): void {
+    if (this.#state === 'must reset') this.#broken('what cannot be continued is reset first', data);
+    const fault = id === undefined ? this.#presence.heard(data) : `an id: ${id}`;
+    if (fault !== undefined) this.#broken('one `leave` for each `join` on a stream', `${fault}: ${data}`);
   }
 
   #close({ data, bytes }: Frame): void {
