@@ -2,6 +2,7 @@
 // that the instructions for a restore change tells the two histories apart.
 
 import t from 'tap';
+import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { openBoard } from '../helpers/open-board.ts';
@@ -47,4 +48,30 @@ t.test('another history of the database resets every stream before its first eve
     headers: { 'last-event-id': live.frames[1]?.id ?? '' },
   });
   t.equal((await returning.next('reset')).data.reason, 'epoch');
+});
+
+t.test('whose membership the restored history never had is shown nothing of it (E6)', async (t) => {
+  const { url, sql } = await useDatabase(t);
+  const node = await startNode(t, url);
+  const { ada, boardId, stream: owners } = await openBoard(t, node);
+  const bob = await Client.signUp(node, 'Bob');
+  const member = [boardId, bob.user.id];
+  await sql(`insert into members (board_id, user_id, role) values ($1, $2, 'editor')`, member);
+  const guest = await openStream(t, node.url, boardId, bob);
+  const withSnapshot = await openStream(t, node.url, boardId, { ...bob, query: '?snapshot=true' });
+  await Promise.all([guest.next('ready'), withSnapshot.next('snapshot')]);
+
+  // As if Bob had come after the backup. No event tells of it.
+  await sql(`do $$ begin
+    set local session_replication_role = replica;
+    delete from members where board_id = '${boardId}' and user_id = '${bob.user.id}';
+    update log_epoch set value = gen_random_uuid();
+  end $$`);
+  await sql('insert into items (board_id, text) values ($1, $2)', [boardId, 'not for Bob']);
+  await Promise.all([guest.end(), withSnapshot.end(), owners.next('reset')]);
+  for (const { frames, raw } of [guest, withSnapshot]) {
+    t.strictSame(frames.at(-1)?.data, { reason: 'revoked', retry: false });
+    t.notMatch(raw, /not for Bob|event:reset/);
+  }
+  t.equal((await ada.get(`/boards/${boardId}`)).status, 200);
 });
