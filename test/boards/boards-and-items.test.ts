@@ -708,6 +708,7 @@ const actions: Action[] = [
   { method: 'PATCH', path: '/boards/{id}/items/{itemId}', body: { text: 'x' }, statuses: [200, 200, 403] },
   { method: 'DELETE', path: '/boards/{id}/items/{itemId}', statuses: [204, 204, 403] },
   { method: 'GET', path: '/boards/{id}/events', headers: json, statuses: [200, 200, 200] },
+  { method: 'GET', path: '/boards/{id}/presence', statuses: [200, 200, 200] },
 ];
 
 t.test('who may do what (IDOR): the matrix of routes and roles', async (t) => {
