@@ -64,7 +64,11 @@ t.test(
     const late = streams.splice(-4);
     const to = head + 3 * WRITES + 2;
     t.strictSame(await findFaults(streams, { from: head + 1, to }), [], 'each event once, in order');
-    t.strictSame(await findFaults(late, { from: to - 1, to }), [], 'also on those that opened meanwhile');
+    for (const stream of late) {
+      // From where the stream says that it starts: its node may not have heard of the newest event yet.
+      const from = Number(stream.frames[0]?.data.cursor.split('-')[1]) + 1;
+      t.strictSame(await findFaults([stream], { from, to }), [], 'also on one that opened meanwhile');
+    }
     await allHeard();
     t.strictSame(changes(), joined, 'nobody has left, and nobody came again');
     t.strictSame(logged(/a lease has ended and was reaped/), [0, 0]);
