@@ -14,8 +14,10 @@ async function openThree(t: Test) {
   const { ada, boardId, stream: own } = await openBoard(t, node);
   const bob = await Client.signUp(node, 'Bob');
   await database.sql(`insert into members (board_id, user_id, role) values ($1, $2, 'editor')`, [boardId, bob.user.id]);
+  // When one stream of this node has it, all later ones begin after it.
+  await own.next('changed');
   const others = [await openStream(t, node.url, boardId, ada), await openStream(t, node.url, boardId, bob)] as const;
-  await Promise.all([own.next('changed'), ...others.map((stream) => stream.next('ready'))]);
+  await Promise.all(others.map((stream) => stream.next('ready')));
   const streamId: string = own.frames[0]?.data.streamId;
   const write = (client: Client, text: string, headers: Record<string, string>) =>
     client.post(`/boards/${boardId}/items`, { text }, headers);
