@@ -4,6 +4,8 @@ import type { User } from './user.ts';
 
 export interface Caller {
   user: User;
-  /** When the session or the token that says so ends; null for a token that never does. */
+  /** The id of the session or of the token that says so. */
+  credentialId: string;
+  /** When that ends; null for a token that never does. */
   expiresAt: string | null;
 }

@@ -54,7 +54,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
         },
       },
     },
-    async (request) => request.session,
+    async ({ session: { user, expiresAt } }) => ({ user, expiresAt }),
   );
 
   app.delete(

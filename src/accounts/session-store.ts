@@ -35,9 +35,9 @@ export function createSessionStore(pool: Pool, onRenewalError: (error: Error) =>
   return {
     async find(secret) {
       const hash = hashSecret(secret);
-      const { rows } = await pool.query<User & { expiresAt: string; isDue: boolean }>({
+      const { rows } = await pool.query<User & { credentialId: string; expiresAt: string; isDue: boolean }>({
         name: 'session-find',
-        text: `select ${userColumns}, rfc3339(expires_at) as "expiresAt",
+        text: `select ${userColumns}, sessions.id as "credentialId", rfc3339(expires_at) as "expiresAt",
                  expires_at + interval '1 day' < ${nextEndSql} as "isDue"
                from sessions join users on users.id = sessions.user_id
                  left join credentials on credentials.user_id = users.id
@@ -45,9 +45,9 @@ export function createSessionStore(pool: Pool, onRenewalError: (error: Error) =>
         values: [hash],
       });
       if (!rows[0]) return undefined;
-      const { expiresAt, isDue, ...user } = rows[0];
+      const { credentialId, expiresAt, isDue, ...user } = rows[0];
       const renewed = isDue ? await renew(pool, hash).catch(onRenewalError) : undefined;
-      return { user, expiresAt: renewed ?? expiresAt };
+      return { user, credentialId, expiresAt: renewed ?? expiresAt };
     },
 
     async end(secret) {

@@ -62,17 +62,17 @@ export function createTokenStore(pool: Pool): TokenStore {
     },
 
     async find(secret) {
-      const { rows } = await pool.query<User & { expiresAt: string | null }>({
+      const { rows } = await pool.query<User & { credentialId: string; expiresAt: string | null }>({
         name: 'token-find',
-        text: `select ${userColumns}, rfc3339(tokens.expires_at) as "expiresAt"
+        text: `select ${userColumns}, tokens.id as "credentialId", rfc3339(tokens.expires_at) as "expiresAt"
                from tokens join users on users.id = tokens.user_id
                  left join credentials on credentials.user_id = users.id
                where token_hash = $1 and ${isAlive}`,
         values: [hashSecret(secret)],
       });
       if (!rows[0]) return undefined;
-      const { expiresAt, ...user } = rows[0];
-      return { user, expiresAt };
+      const { credentialId, expiresAt, ...user } = rows[0];
+      return { user, credentialId, expiresAt };
     },
 
     async removeExpired(limit) {

@@ -94,7 +94,8 @@ t.test('`teamboard migrate` brings a database up to date, and does nothing the s
   t.strictSame(
     outputs,
     [
-      'Applied 0001_accounts, 0002_boards, 0003_board_log, 0004_idempotency, 0005_epoch, 0006_origin, 0007_accounts.\n',
+      'Applied 0001_accounts, 0002_boards, 0003_board_log, 0004_idempotency, 0005_epoch, 0006_origin, 0007_accounts, ' +
+        '0008_session_ids.\n',
       'Nothing to do.\n',
     ],
     'at once',

@@ -290,6 +290,7 @@ t.test('two nodes that migrate an empty database at once both succeed', async (t
       '0005_epoch',
       '0006_origin',
       '0007_accounts',
+      '0008_session_ids',
     ],
     'each file once',
   );
