@@ -12,7 +12,10 @@ import { User } from './accounts/user.ts';
 import { boardSchemas } from './boards/board.ts';
 import { boardRoutes } from './boards/board-routes.ts';
 import boardsPlugin from './boards/boards-plugin.ts';
+import { inviteSchemas } from './boards/invite.ts';
+import { inviteRoutes } from './boards/invite-routes.ts';
 import { itemRoutes } from './boards/item-routes.ts';
+import { memberRoutes } from './boards/member-routes.ts';
 import type { Config } from './config.ts';
 import { BoardEvent } from './events/board-event.ts';
 import eventsPlugin from './events/events-plugin.ts';
@@ -74,7 +77,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   await app.register(openApiPlugin, {
     version,
     publicUrl: config.publicUrl,
-    schemas: [ProblemBody, User, Token, ...boardSchemas, BoardEvent, EventPage],
+    schemas: [ProblemBody, User, Token, ...boardSchemas, ...inviteSchemas, BoardEvent, EventPage],
   });
 
   await app.register(postgresPlugin, { connectionString: config.databaseUrl });
@@ -102,6 +105,8 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   await app.register(tokenRoutes);
   await app.register(boardRoutes);
   await app.register(itemRoutes);
+  await app.register(memberRoutes);
+  await app.register(inviteRoutes, { publicUrl: config.publicUrl });
   await app.register(streamRoutes, {
     heartbeatSeconds: config.heartbeatSeconds,
     limits: { perUser: config.streamsPerUser, perBoard: config.streamsPerBoard, perNode: config.streamsPerNode },

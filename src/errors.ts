@@ -16,6 +16,11 @@ export const problems = {
   TB_TIMEOUT: { status: 408, title: 'The request took too long to arrive' },
   TB_EMAIL_TAKEN: { status: 409, title: 'Somebody has an account with this email' },
   TB_TOO_MANY_TOKENS: { status: 409, title: 'You have as many tokens as one user may' },
+  TB_ALREADY_MEMBER: { status: 409, title: 'This user is a member already' },
+  TB_LAST_OWNER: { status: 409, title: 'A board keeps at least one owner' },
+  TB_ITEM_GONE: { status: 409, title: 'The batch names an item that is not on the board' },
+  TB_INVITE_ENDED: { status: 410, title: 'This invite has ended' },
+  TB_CONFLICT: { status: 412, title: 'Somebody has changed this since' },
   TB_TOO_LARGE: { status: 413, title: 'The body is too large' },
   TB_UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body is in no format that is read here' },
   TB_KEY_REUSED: { status: 422, title: 'This idempotency key belongs to another request' },
@@ -41,20 +46,29 @@ export class Problem extends Error {
   readonly code: ProblemCode;
   readonly errors: InputFault[] | undefined;
   readonly headers: Record<string, string>;
+  readonly extensions: Record<string, unknown> | undefined;
 
   /**
    * @param code says status and title, see {@link problems}
    * @param detail what is wrong with this request and what to do about it; the client reads it
-   * @param more `errors` for bad input; `headers` that the answer carries besides; `cause` for the log
+   * @param more `errors` for bad input; `headers` that the answer carries besides; `extensions`, further members of the
+   *   body (RFC 9457, 3.2); `cause` for the log
    */
   constructor(
     code: ProblemCode,
     detail: string,
-    more: { errors?: InputFault[]; headers?: Record<string, string>; cause?: unknown } = {},
+    more: {
+      errors?: InputFault[];
+      headers?: Record<string, string>;
+      extensions?: Record<string, unknown>;
+      cause?: unknown;
+    } = {},
   ) {
     super(detail, { cause: more.cause });
     this.code = code;
-    this.errors = more.errors;
+    // The client chose the paths, so what it hears of them is limited.
+    this.errors = more.errors?.slice(0, MAX_FAULTS).map(({ path, message }) => ({ path: clip(path || '/'), message }));
+    this.extensions = more.extensions;
     this.headers = more.headers ?? {};
   }
 
@@ -72,6 +86,7 @@ export class Problem extends Error {
       detail: this.message,
       code: this.code,
       ...(this.errors && { errors: this.errors }),
+      ...this.extensions,
     };
   }
 }
@@ -107,13 +122,11 @@ export function invalid(path: string, message: string): Problem {
   return invalidInput([{ path, message }]);
 }
 
-/** @param faults the first becomes the `detail`; the client chose the paths, so what it hears of them is limited */
-export function invalidInput(faults: InputFault[]): Problem {
-  const errors = faults.slice(0, MAX_FAULTS).map(({ path, message }) => ({ path: clip(path || '/'), message }));
+/** @param errors the first becomes the `detail` */
+export function invalidInput(errors: InputFault[]): Problem {
   const [first] = errors;
-  return new Problem('TB_INVALID', first ? `${first.path} ${first.message}` : 'The request cannot be read.', {
-    errors,
-  });
+  const detail = first ? `${clip(first.path || '/')} ${first.message}` : 'The request cannot be read.';
+  return new Problem('TB_INVALID', detail, { errors });
 }
 
 /** One step of a JSON pointer (RFC 6901, 3). */

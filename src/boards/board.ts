@@ -83,6 +83,12 @@ export const BoardPatch = Type.Partial(Type.Object({ name: boardName, layout }),
 });
 export type BoardPatch = Static<typeof BoardPatch>;
 
+/** Body of `POST /boards/:id/members`. */
+export const NewMember = Type.Object({ userId: Uuid, role: Role }, { additionalProperties: false });
+
+/** Body of `PATCH /boards/:id/members/:userId`. */
+export const MemberPatch = Type.Object({ role: Role }, { additionalProperties: false });
+
 /** Body of `POST /boards/:id/items`. */
 export const NewItem = Type.Object(
   {

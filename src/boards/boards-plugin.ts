@@ -1,11 +1,13 @@
-// Wires ① of an event's way: the stores of boards, items and snapshots, and the memory of writes that are done once.
+// Wires ① of an event's way: the stores of boards and what belongs to them, and the memory of writes that are done once.
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { Sweeper } from '../postgres/sweeper.ts';
 import { type BoardStore, createBoardStore } from './board-store.ts';
 import { removeExpiredKeys } from './idempotency-store.ts';
+import { createInviteStore, type InviteStore } from './invite-store.ts';
 import { createItemStore, type ItemStore } from './item-store.ts';
+import { createMemberStore, type MemberStore } from './member-store.ts';
 import { createSnapshotStore, type SnapshotStore } from './snapshot-store.ts';
 import { createWriteBoard } from './write-store.ts';
 
@@ -15,6 +17,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     boards: BoardStore;
     items: ItemStore;
+    members: MemberStore;
+    invites: InviteStore;
     snapshots: SnapshotStore;
   }
 }
@@ -24,6 +28,8 @@ export default fastifyPlugin(
     const writeBoard = createWriteBoard(app.pool, (boardId) => app.notifier.wake(boardId));
     app.decorate('boards', createBoardStore(app.pool, writeBoard));
     app.decorate('items', createItemStore(app.pool, writeBoard));
+    app.decorate('members', createMemberStore(app.pool, writeBoard));
+    app.decorate('invites', createInviteStore(app.pool, writeBoard));
     app.decorate('snapshots', createSnapshotStore(app.pool));
 
     const sweeper = new Sweeper({

@@ -53,11 +53,19 @@ export function writerOf(request: FastifyRequest): Writer {
   };
 }
 
-/** Sends the resource under the name that its routes give it, or 204 when it was deleted. */
-export function sendWritten(reply: FastifyReply, name: string, { json, isReplay }: Written<unknown>): FastifyReply {
+/**
+ * Sends what was written, or 204 when it was deleted.
+ *
+ * @param name that the routes of the resource give it; undefined when it is the whole answer
+ */
+export function sendWritten(
+  reply: FastifyReply,
+  name: string | undefined,
+  { json, isReplay }: Written<unknown>,
+): FastifyReply {
   if (isReplay) reply.header('idempotent-replayed', 'true');
   if (json === null) return reply.code(204).send(null);
-  return reply.type('application/json; charset=utf-8').send(`{"${name}":${json}}`);
+  return reply.type('application/json; charset=utf-8').send(name === undefined ? json : `{"${name}":${json}}`);
 }
 
 /**

@@ -1,6 +1,6 @@
 // What an error of PostgreSQL, or of the way to it, means to a client.
 
-import { invalid, notFound, type Problem, unavailable } from '../errors.ts';
+import { invalid, notFound, Problem, unavailable } from '../errors.ts';
 
 const FOREIGN_KEY_VIOLATION = '23503';
 const CHECK_VIOLATION = '23514';
@@ -50,6 +50,13 @@ const fieldOfConstraint = new Map([
   ['items_data', '/data'],
 ]);
 
+/** Faults that only the whole of the board's members shows, by the constraint that holds them. */
+const problemOfConstraint = new Map<string, () => Problem>([
+  ['members_pkey', () => new Problem('TB_ALREADY_MEMBER', 'PATCH the member to change their role.')],
+  ['members_user_id_fkey', () => invalid('/userId', 'is no user here')],
+  ['members_keep_owner', () => new Problem('TB_LAST_OWNER', 'Make somebody else an owner first, or delete the board.')],
+]);
+
 /** @returns true when the same statement may succeed later: the database is away, busy or going down */
 export function isUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -84,6 +91,9 @@ export function asDatabaseProblem(error: unknown): Problem | undefined {
   const { code, constraint } = error as { code?: unknown; constraint?: string };
   // The board was deleted between the look at the membership and the end of the statement.
   if (code === FOREIGN_KEY_VIOLATION && constraint?.endsWith('_board_id_fkey')) return notFound();
-  const field = code === CHECK_VIOLATION && constraint !== undefined ? fieldOfConstraint.get(constraint) : undefined;
-  return field === undefined ? undefined : invalid(field, 'is more than a board can keep');
+  if (constraint === undefined) return undefined;
+  const field = code === CHECK_VIOLATION ? fieldOfConstraint.get(constraint) : undefined;
+  return field === undefined
+    ? problemOfConstraint.get(constraint)?.()
+    : invalid(field, 'is more than a board can keep');
 }

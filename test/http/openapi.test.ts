@@ -114,9 +114,12 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
       expected.add('400');
     if (security) expected.add('401');
     const refusesTokens = security?.length === 1;
-    if (refusesTokens || isWrite || path.endsWith('/events')) expected.add('403');
+    // Invites are shown to owners only.
+    if (refusesTokens || isWrite || /\/(events|invites|accept)$/.test(path)) expected.add('403');
     for (const status of furtherErrors[title] ?? []) expected.add(status);
     if (named.length > 0) expected.add('404');
+    if (isWrite && path.includes('/members')) expected.add('409');
+    if (path.startsWith('/invites/')) expected.add('410');
     if (path.endsWith('/events')) for (const status of ['406', '429']) expected.add(status);
     const isDoneOnce = parameters.some(({ in: place, name }) => place === 'header' && name === 'idempotency-key');
     if (isDoneOnce) expected.add('422');
@@ -216,16 +219,9 @@ t.test('every answer is as the document says, and has no field that it does not 
     ['GET', `${address}/events`],
     ['GET', `${address}/presence`],
   ] as Array<[string, string, object?]>) {
-    await check(nobody, method, path, body, json);
-    await check(eve, method, path, body, json);
-    await check(cy, method, path, body, json);
-    // The key was that of a POST /boards.
-    if (method !== 'GET') await check(ada, method, path, body, { 'idempotency-key': 'k' });
-    if (!body) continue;
-    await check(ada, method, path, {});
-    await check(ada, method, path, 'x'.repeat(300_000));
-    await check(ada, method, path, 'x', { 'content-type': 'text/plain' });
+    await checkRefusals(method, path, body);
   }
+  await checkSharing(address);
   for (const path of [itemAddress, address]) await check(ada, 'DELETE', path, undefined, { 'idempotency-key': 'a b' });
   await check(ada, 'DELETE', itemAddress);
   await check(ada, 'DELETE', address);
@@ -238,6 +234,58 @@ t.test('every answer is as the document says, and has no field that it does not 
     if (!operation.responses[403] || operation.security?.length === 1) continue;
     const [method = ''] = title.split(' ');
     await check(nobody, method, path.replaceAll(/\{\w+\}/g, board.id), undefined, { 'sec-fetch-site': 'cross-site' });
+  }
+
+  async function checkRefusals(method: string, path: string, body?: object): Promise<void> {
+    await check(nobody, method, path, body, json);
+    await check(eve, method, path, body, json);
+    await check(cy, method, path, body, json);
+    // The key was that of a POST /boards.
+    if (method !== 'GET') await check(ada, method, path, body, { 'idempotency-key': 'k' });
+    if (!body) return;
+    await check(ada, method, path, {});
+    await check(ada, method, path, 'x'.repeat(2 ** 20 + 1));
+    await check(ada, method, path, 'x', { 'content-type': 'text/plain' });
+  }
+
+  async function checkSharing(address: string): Promise<void> {
+    const bob = await Client.signUp(node, 'Bob');
+    const me = `${address}/members/${ada.user.id}`;
+    const him = `${address}/members/${bob.user.id}`;
+    await check(ada, 'GET', `${address}/members`);
+    await check(ada, 'POST', `${address}/members`, { userId: bob.user.id, role: 'viewer' });
+    await check(ada, 'POST', `${address}/members`, { userId: bob.user.id, role: 'viewer' });
+    await check(ada, 'PATCH', him, { role: 'editor' });
+    await check(ada, 'PATCH', me, { role: 'editor' });
+    await check(ada, 'DELETE', me);
+    await check(ada, 'DELETE', me, undefined, { 'idempotency-key': 'a b' });
+    await check(ada, 'DELETE', him);
+    const { invite, token } = await check(ada, 'POST', `${address}/invites`, { role: 'viewer', maxUses: 1 });
+    const revoke = `${address}/invites/${invite.id}`;
+    await check(ada, 'GET', `${address}/invites`);
+    await check(ada, 'DELETE', revoke, undefined, { 'idempotency-key': 'a b' });
+    for (const [method, path, body] of [
+      ['GET', `${address}/members`],
+      ['POST', `${address}/members`, { userId: bob.user.id, role: 'viewer' }],
+      ['PATCH', me, { role: 'editor' }],
+      ['DELETE', me],
+      ['GET', `${address}/invites`],
+      ['POST', `${address}/invites`, { role: 'viewer' }],
+      ['DELETE', revoke],
+    ] as Array<[string, string, object?]>) {
+      await checkRefusals(method, path, body);
+    }
+    for (const path of ['/invites/unknown', `/invites/${token}`]) {
+      await check(nobody, 'GET', path);
+      await check(nobody, 'POST', `${path}/accept`);
+      await check(bob, 'GET', path);
+      await check(bob, 'POST', `${path}/accept`);
+      await check(eve, 'GET', path);
+      await check(eve, 'POST', `${path}/accept`);
+    }
+    await check(ada, 'POST', `/invites/${token}/accept`, undefined, { 'idempotency-key': 'k' });
+    await check(ada, 'POST', `/invites/${token}/accept`, undefined, { 'idempotency-key': 'a b' });
+    await check(ada, 'DELETE', revoke);
   }
 
   const promised = operations.flatMap(({ title, operation }) =>
@@ -358,7 +406,8 @@ function resolve(reference: string): unknown {
 
 /** Of a path template, for the paths that fit it. */
 function pattern(template: string): RegExp {
-  return new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[0-9a-f-]{36}')}(\\?.*)?$`);
+  const parameters = template.replaceAll('{token}', '[\\w-]{7,36}').replaceAll(/\{\w+\}/g, '[0-9a-f-]{36}');
+  return new RegExp(`^${parameters}(\\?.*)?$`);
 }
 
 /** The table of the router, which it gives as a tree only. */

@@ -291,6 +291,7 @@ t.test('two nodes that migrate an empty database at once both succeed', async (t
       '0006_origin',
       '0007_accounts',
       '0008_session_ids',
+      '0009_sharing',
     ],
     'each file once',
   );

@@ -1,0 +1,114 @@
+// The SQL of invites. Whether one still lets somebody in is decided by the functions of postgres/migrations.
+
+import { createHash, randomBytes } from 'node:crypto';
+import type { Pool } from 'pg';
+import { uuidv7 } from 'uuidv7';
+import type { Board, Role } from './board.ts';
+import type { Invitation, Invite, InviteEnd, NewInvite } from './invite.ts';
+import type { WriteBoard, Written } from './write-store.ts';
+import type { Writer } from './writer.ts';
+
+const TOKEN_BYTES = 24;
+
+/** What is known of an invite by its link. */
+export interface FoundInvite extends Invitation {
+  end: InviteEnd | null;
+}
+
+export interface InviteStore {
+  /**
+   * The token is kept nowhere but in what this returns.
+   *
+   * @returns undefined when the user is not an owner
+   */
+  create(userId: string, boardId: string, invite: NewInvite): Promise<{ invite: Invite; token: string } | undefined>;
+  /** Those that still let somebody in, the newest first. @returns undefined when the user is not an owner */
+  list(userId: string, boardId: string): Promise<Invite[] | undefined>;
+  /** Also one that has ended. @returns undefined when there is no such invite or the writer is not an owner */
+  revoke(writer: Writer, boardId: string, inviteId: string): Promise<Written<null> | undefined>;
+  /** @returns undefined when there is no such invite */
+  find(userId: string, token: string): Promise<FoundInvite | undefined>;
+  /** @returns undefined when the invite lets nobody in any more */
+  accept(writer: Writer, boardId: string, token: string): Promise<Written<{ board: Board; role: Role }> | undefined>;
+}
+
+export function createInviteStore(pool: Pool, writeBoard: WriteBoard): InviteStore {
+  return {
+    async create(userId, boardId, { role, expiresInHours, maxUses }) {
+      const token = randomBytes(TOKEN_BYTES).toString('base64url');
+      // Without a key: a repeat could not be given the token again. It makes another invite.
+      const created = await writeBoard<Invite>({ userId, streamId: undefined, key: undefined }, boardId, {
+        name: 'invite-create',
+        text: `written as (
+                 insert into invites (id, board_id, token_hash, role, max_uses, created_by, expires_at)
+                 select $4, $3, $5, $6, $7, $1, now() + make_interval(hours => $8)
+                 from context, members
+                 where members.board_id = $3 and members.user_id = $1 and members.role = 'owner'
+                 returning invite_object(invites) as object
+               )`,
+        values: [uuidv7(), hash(token), role, maxUses, expiresInHours],
+      });
+      return created && { invite: created.resource, token };
+    },
+
+    async list(userId, boardId) {
+      const { rows } = await pool.query<{ invite: Invite | null }>({
+        name: 'invite-list',
+        text: `select case when invites.id is not null then invite_object(invites) end as invite
+               from members left join invites on invites.board_id = $1 and invite_end(invites) is null
+               where members.board_id = $1 and members.user_id = $2 and members.role = 'owner'
+               order by invites.id desc`,
+        values: [boardId, userId],
+      });
+      return rows.length > 0 ? rows.flatMap(({ invite }) => invite ?? []) : undefined;
+    },
+
+    async revoke(writer, boardId, inviteId) {
+      return writeBoard<null>(writer, boardId, {
+        name: 'invite-revoke',
+        text: `written as (
+                 update invites set revoked_at = coalesce(revoked_at, now())
+                 from context, members
+                 where invites.id = $4 and invites.board_id = $3
+                   and members.board_id = $3 and members.user_id = $1 and members.role = 'owner'
+                 returning null::json as object
+               )`,
+        values: [inviteId],
+      });
+    },
+
+    async find(userId, token) {
+      const { rows } = await pool.query<FoundInvite>({
+        name: 'invite-find',
+        text: `select json_build_object('id', boards.id, 'name', boards.name) as board, invites.role,
+                 json_build_object('id', invites.created_by, 'name', coalesce(users.name, 'Deleted user')) as "invitedBy",
+                 rfc3339(invites.expires_at) as "expiresAt", members.role as "yourRole",
+                 case when not covers_role(members.role, invites.role) then invite_end(invites) end as end
+               from invites
+               join boards on boards.id = invites.board_id
+               left join users on users.id = invites.created_by
+               left join members on members.board_id = invites.board_id and members.user_id = $2
+               where token_hash = $1`,
+        values: [hash(token), userId],
+      });
+      return rows[0];
+    },
+
+    async accept(writer, boardId, token) {
+      return writeBoard<{ board: Board; role: Role }>(writer, boardId, {
+        name: 'invite-accept',
+        text: `used as materialized (
+                 select use_invite($4::bytea, $1::uuid) as role from context
+               ), written as (
+                 select json_build_object('board', board_object(boards), 'role', used.role) as object
+                 from used join boards on boards.id = $3::uuid where used.role is not null
+               )`,
+        values: [hash(token)],
+      });
+    },
+  };
+}
+
+function hash(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}

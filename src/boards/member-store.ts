@@ -1,0 +1,90 @@
+// The SQL of a board's members. That a board keeps an owner is held by the triggers of postgres/migrations.
+
+import type { Pool } from 'pg';
+import type { Member, Role } from './board.ts';
+import type { WriteBoard, Written } from './write-store.ts';
+import type { Writer } from './writer.ts';
+
+export interface MemberStore {
+  /** In the order in which they joined. @returns undefined when the user is no member */
+  list(userId: string, boardId: string): Promise<Member[] | undefined>;
+  /**
+   * @returns undefined when the writer is not an owner
+   * @throws the error of the database, for TB_ALREADY_MEMBER or a user who does not exist
+   */
+  add(writer: Writer, boardId: string, memberId: string, role: Role): Promise<Written<Member> | undefined>;
+  /**
+   * @returns undefined when the writer is not an owner, or there is no such member
+   * @throws the error of the database, for TB_LAST_OWNER
+   */
+  changeRole(writer: Writer, boardId: string, memberId: string, role: Role): Promise<Written<Member> | undefined>;
+  /**
+   * Owners remove anyone, and everyone themselves.
+   *
+   * @returns undefined when the writer may not do it, or there is no such member
+   * @throws the error of the database, for TB_LAST_OWNER
+   */
+  remove(writer: Writer, boardId: string, memberId: string): Promise<Written<null> | undefined>;
+}
+
+// The writer's row too, in the order of the ids: of two owners who remove each other at once the second finds that it
+// is none any more. The board first, as its deletion does; and only for members, so that a stranger waits for nothing.
+const lockedRows = `
+  board as materialized (
+    select boards.id from context, members, boards
+    where members.board_id = $3 and members.user_id = $1 and boards.id = $3 for key share of boards
+  ), locked as materialized (
+    select members.user_id, members.role from board, members
+    where members.board_id = board.id and members.user_id in ($1, $4::uuid)
+    order by members.user_id for no key update of members
+  )`;
+const writerOwns = `exists (select from locked where user_id = $1 and role = 'owner')`;
+
+export function createMemberStore(pool: Pool, writeBoard: WriteBoard): MemberStore {
+  return {
+    async list(userId, boardId) {
+      const { rows } = await pool.query<{ member: Member }>({
+        name: 'member-list',
+        text: `select member_object(members) as member from members
+               where board_id = $1 and exists (select from members where board_id = $1 and user_id = $2)
+               order by created_at, user_id`,
+        values: [boardId, userId],
+      });
+      return rows.length > 0 ? rows.map(({ member }) => member) : undefined;
+    },
+
+    async add(writer, boardId, memberId, role) {
+      return writeBoard<Member>(writer, boardId, {
+        name: 'member-add',
+        text: `${lockedRows}, written as (
+                 insert into members (board_id, user_id, role) select id, $4, $5 from board where ${writerOwns}
+                 returning member_object(members) as object
+               )`,
+        values: [memberId, role],
+      });
+    },
+
+    async changeRole(writer, boardId, memberId, role) {
+      return writeBoard<Member>(writer, boardId, {
+        name: 'member-change-role',
+        text: `${lockedRows}, written as (
+                 update members set role = $5 where board_id = $3 and user_id = $4 and ${writerOwns}
+                 returning member_object(members) as object
+               )`,
+        values: [memberId, role],
+      });
+    },
+
+    async remove(writer, boardId, memberId) {
+      return writeBoard<null>(writer, boardId, {
+        name: 'member-remove',
+        text: `${lockedRows}, written as (
+                 delete from members
+                 where board_id = $3 and user_id = $4 and (user_id = $1 and exists (select from board) or ${writerOwns})
+                 returning null::json as object
+               )`,
+        values: [memberId],
+      });
+    },
+  };
+}

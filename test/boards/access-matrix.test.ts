@@ -1,0 +1,250 @@
+// Who may do what: every route of the OpenAPI document, by an owner, an editor, a viewer, a stranger and nobody.
+
+import { randomUUID } from 'node:crypto';
+import t, { type Test } from 'tap';
+import { type Answer, Client } from '../helpers/client.ts';
+import { openStream } from '../helpers/event-stream.ts';
+import { startNode, useDatabase } from '../helpers/node.ts';
+import { sameProblem } from '../helpers/problem.ts';
+
+const database = await useDatabase(t);
+const node = await startNode(t, database.url);
+const unknownId = '01900000-0000-7000-8000-000000000000';
+const json = { accept: 'application/json' };
+const account = { name: 'Di', email: 'di@example.org', password: 'correct horse' };
+await Client.keep(node, account);
+
+type Statuses = [owner: number, editor: number, viewer: number, stranger: number, nobody: number];
+const callers = ['owner', 'editor', 'viewer', 'stranger', 'nobody'] as const;
+type Caller = (typeof callers)[number];
+
+const everyone = (status: number): Statuses => [status, status, status, status, status];
+const signedIn = (status: number): Statuses => [status, status, status, status, 401];
+const members = (status: number): Statuses => [status, status, status, 404, 401];
+const editors = (status: number): Statuses => [status, status, 403, 404, 401];
+const owners = (status: number): Statuses => [status, 403, 403, 404, 401];
+
+interface Entry {
+  statuses: Statuses;
+  body?: (place: Place) => object;
+  /** Where a parameter of the path is not that of the place. */
+  parameters?: (place: Place) => Record<string, string>;
+  headers?: Record<string, string>;
+}
+
+/** A route without an entry fails the test: say here who may use it. */
+const matrix: Record<string, Entry> = {
+  'POST /guests': { statuses: everyone(201), body: () => ({ name: 'Eve' }) },
+  'POST /users': { statuses: everyone(201), body: () => ({ ...account, email: `${randomUUID()}@example.org` }) },
+  'PATCH /users/me': { statuses: signedIn(200), body: () => ({ name: 'x' }) },
+  'POST /session': { statuses: everyone(201), body: () => ({ email: account.email, password: account.password }) },
+  'GET /session': { statuses: signedIn(200) },
+  'DELETE /session': { statuses: signedIn(204) },
+  'DELETE /sessions': { statuses: signedIn(204) },
+  'GET /tokens': { statuses: signedIn(200) },
+  'POST /tokens': { statuses: signedIn(201), body: () => ({ name: 'x' }) },
+  // The owner's.
+  'DELETE /tokens/{id}': { statuses: [204, 404, 404, 404, 401], parameters: ({ tokenId }) => ({ id: tokenId }) },
+  'GET /livez': { statuses: everyone(200) },
+  'GET /readyz': { statuses: everyone(200) },
+  'GET /boards': { statuses: signedIn(200) },
+  'POST /boards': { statuses: signedIn(201), body: () => ({ name: 'x' }) },
+  'GET /boards/{id}': { statuses: members(200) },
+  'HEAD /boards/{id}': { statuses: members(200) },
+  'PATCH /boards/{id}': { statuses: editors(200), body: () => ({ name: 'x' }) },
+  'DELETE /boards/{id}': { statuses: owners(204) },
+  'POST /boards/{id}/items': { statuses: editors(201), body: () => ({ text: 'x' }) },
+  'GET /boards/{id}/items/{itemId}': { statuses: members(200) },
+  'PATCH /boards/{id}/items/{itemId}': { statuses: editors(200), body: () => ({ text: 'x' }) },
+  'DELETE /boards/{id}/items/{itemId}': { statuses: editors(204) },
+  'GET /boards/{id}/events': { statuses: members(200), headers: json },
+  'GET /boards/{id}/presence': { statuses: members(200) },
+  'GET /boards/{id}/members': { statuses: members(200) },
+  'POST /boards/{id}/members': {
+    statuses: owners(201),
+    body: ({ clients }) => ({ userId: clients.stranger.user.id, role: 'viewer' }),
+  },
+  'PATCH /boards/{id}/members/{userId}': { statuses: owners(200), body: () => ({ role: 'editor' }) },
+  'DELETE /boards/{id}/members/{userId}': { statuses: owners(204) },
+  'GET /boards/{id}/invites': { statuses: owners(200) },
+  'POST /boards/{id}/invites': { statuses: owners(201), body: () => ({ role: 'viewer' }) },
+  'DELETE /boards/{id}/invites/{inviteId}': { statuses: owners(204) },
+  'GET /invites/{token}': { statuses: signedIn(200) },
+  'POST /invites/{token}/accept': { statuses: signedIn(200) },
+};
+
+interface Place {
+  clients: Record<Exclude<Caller, 'nobody'>, Client>;
+  /** What stands in a path for each of its parameters. */
+  parameters: Record<string, string>;
+  tokenId: string;
+}
+
+/** A board with all that routes can lead to. */
+async function makePlace(): Promise<Place> {
+  const names = ['owner', 'editor', 'viewer', 'stranger', 'other'];
+  const [owner, editor, viewer, stranger, other] = await Promise.all(names.map((name) => Client.signUp(node, name)));
+  if (!owner || !editor || !viewer || !stranger || !other) throw new Error('unreachable');
+  const id = await owner.createBoard('Secret');
+  await addMember(id, editor, 'editor');
+  await addMember(id, viewer, 'viewer');
+  await addMember(id, other, 'viewer');
+  const { item } = (await owner.post(`/boards/${id}/items`, { text: 'secret' })).body;
+  const { invite, token } = (await owner.post(`/boards/${id}/invites`, { role: 'viewer' })).body;
+  const parameters = { id, itemId: item.id, userId: other.user.id, inviteId: invite.id, token };
+  const tokenId = (await owner.post('/tokens', { name: 'x' })).body.token.id;
+  return { clients: { owner, editor, viewer, stranger }, parameters, tokenId };
+}
+
+async function addMember(boardId: string, { user }: Client, role: 'editor' | 'viewer'): Promise<void> {
+  await database.sql('insert into members (board_id, user_id, role) values ($1, $2, $3)', [boardId, user.id, role]);
+}
+
+/** Everything of a board that a write could change. */
+async function stateOf({ parameters: { id } }: Place): Promise<object[]> {
+  return database.sql(
+    `select head::int, (select json_agg(items order by id) from items where board_id = $1) as items,
+       (select json_agg(members order by user_id) from members where board_id = $1) as members,
+       (select json_agg(invites order by id) from invites where board_id = $1) as invites
+     from board_log where board_id = $1`,
+    [id],
+  );
+}
+
+/** @param changed parameters of the path that are others than those of the place */
+async function act(route: string, place: Place, cookie: string, changed: object = {}): Promise<Answer> {
+  const [method = '', template = ''] = route.split(' ');
+  const values: Record<string, string> = { ...place.parameters, ...matrix[route]?.parameters?.(place), ...changed };
+  const path = template.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
+  const body = matrix[route]?.body?.(place);
+  const response = await fetch(node.url + path, {
+    method,
+    headers: {
+      ...(cookie && { cookie }),
+      ...(body && { 'content-type': 'application/json' }),
+      ...matrix[route]?.headers,
+    },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : {} };
+}
+
+/** Everything of an answer that a client can see, but for the moment when it was given. */
+function visible({ status, headers, body }: Answer): object {
+  const { date, ...rest } = Object.fromEntries(headers);
+  return { status, headers: rest, body };
+}
+
+const problemOf = { 401: 'TB_UNAUTHENTICATED', 403: 'TB_FORBIDDEN', 404: 'TB_NOT_FOUND' } as const;
+
+function checkRefusal(t: Test, route: string, answer: Answer, message: string): void {
+  if (route.startsWith('HEAD')) return;
+  sameProblem(t, answer, problemOf[answer.status as keyof typeof problemOf], { message });
+}
+
+t.test('every route of the OpenAPI document is in the matrix, and no other', async (t) => {
+  const { paths } = (await (await fetch(`${node.url}/openapi.json`)).json()) as { paths: Record<string, object> };
+  const routes = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  t.same(
+    Object.keys(matrix)
+      .filter((route) => !route.startsWith('HEAD'))
+      .sort(),
+    routes.sort(),
+  );
+});
+
+t.test('who may do what (IDOR, T11): the matrix of routes and callers', async (t) => {
+  let place = await makePlace();
+  for (const [route, { statuses }] of Object.entries(matrix)) {
+    for (const [index, caller] of callers.entries()) {
+      const before = await stateOf(place);
+      const answer = await act(route, place, caller === 'nobody' ? '' : place.clients[caller].cookie);
+      const message = `${route} by ${caller}`;
+      t.equal(answer.status, statuses[index], message);
+      if (answer.status < 400) {
+        if (!/^(GET|HEAD)/.test(route)) place = await makePlace();
+        continue;
+      }
+      checkRefusal(t, route, answer, message);
+      t.same(await stateOf(place), before, `${message} wrote nothing`);
+    }
+  }
+});
+
+const boardRoutes = Object.keys(matrix).filter((route) => route.includes('/boards/{id}'));
+
+t.test('a board of others answers exactly as one that does not exist (T11)', async (t) => {
+  const place = await makePlace();
+  const { cookie } = place.clients.stranger;
+  const { id = '' } = place.parameters;
+  for (const route of boardRoutes) {
+    const foreign = await act(route, place, cookie);
+    t.equal(foreign.status, 404, route);
+    for (const other of [unknownId, 'x', '1', id.slice(0, -1), 'x'.repeat(300)]) {
+      const unknown = await act(route, place, cookie, { id: other });
+      t.same(visible(unknown), visible(foreign), `${route} tells nothing by ${other.slice(0, 40)}`);
+    }
+    const nobody = await act(route, place, '');
+    t.same(visible(await act(route, place, '', { id: unknownId })), visible(nobody), `${route} by nobody`);
+    t.same(visible(await act(route, place, 'tb_session=nonsense')), visible(nobody), `${route} by a wrong cookie`);
+  }
+});
+
+t.test('nor does the time tell a board of others from one that does not exist (T11)', async (t) => {
+  const place = await makePlace();
+  const { cookie } = place.clients.stranger;
+  for (const route of boardRoutes) {
+    const times: Record<'foreign' | 'unknown', number[]> = { foreign: [], unknown: [] };
+    for (let round = 0; round < 11; round += 1) {
+      // In turns, so that what else the machine does befalls both.
+      for (const [kind, list] of Object.entries(times)) {
+        const start = performance.now();
+        await act(route, place, cookie, kind === 'unknown' ? { id: unknownId } : {});
+        list.push(performance.now() - start);
+      }
+    }
+    const [foreign, unknown] = [median(times.foreign), median(times.unknown)];
+    const [less, more] = foreign < unknown ? [foreign, unknown] : [unknown, foreign];
+    t.ok(more < less * 2 + 3, `${route}: ${foreign.toFixed(1)} and ${unknown.toFixed(1)} ms`);
+  }
+});
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
+}
+
+t.test('a stream is opened for members only (IDOR)', async (t) => {
+  const { clients, parameters } = await makePlace();
+  const boardId = parameters.id ?? '';
+  const refused = async (cookie: string, status: number) => {
+    const stream = await openStream(t, node.url, boardId, { cookie });
+    t.equal(stream.status, status);
+    t.match(stream.headers['content-type'], /^application\/problem\+json/);
+    await stream.end();
+  };
+  await refused(clients.stranger.cookie, 404);
+  await refused('', 401);
+  await addMember(boardId, clients.stranger, 'viewer');
+  const stream = await openStream(t, node.url, boardId, clients.stranger);
+  t.equal(stream.status, 200);
+  await stream.next('ready');
+  stream.close();
+});
+
+t.test('nobody is told so before anything of a body is read', async (t) => {
+  const place = await makePlace();
+  for (const [route, { statuses, body }] of Object.entries(matrix)) {
+    if (!body || statuses[4] !== 401) continue;
+    const [method = '', template = ''] = route.split(' ');
+    const path = template.replaceAll(/\{(\w+)\}/g, (_, name: string) => place.parameters[name] ?? '');
+    for (const text of ['{', 'x'.repeat(300_000), '{"name":5}']) {
+      const headers = { 'content-type': 'application/json' };
+      const response = await fetch(node.url + path, { method, headers, body: text });
+      t.equal(response.status, 401, route);
+      await response.text();
+    }
+  }
+});

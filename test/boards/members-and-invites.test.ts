@@ -1,0 +1,410 @@
+// Sharing a board: who is on it, in which role, and the links that let others in.
+
+import t, { type Test } from 'tap';
+import { type Answer, Client } from '../helpers/client.ts';
+import { openStream } from '../helpers/event-stream.ts';
+import { startNode, useDatabase } from '../helpers/node.ts';
+import { sameProblem } from '../helpers/problem.ts';
+
+const database = await useDatabase(t);
+const node = await startNode(t, database.url);
+const other = await startNode(t, database.url);
+const ada = await Client.signUp(node, 'Ada');
+const bob = await Client.signUp(node, 'Bob');
+const cy = await Client.signUp(node, 'Cy');
+const unknownId = '01900000-0000-7000-8000-000000000000';
+const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
+
+type Role = 'owner' | 'editor' | 'viewer';
+
+/** A board of Ada's with further members. */
+async function makeBoard(...members: Array<[Client, Role]>): Promise<{ boardId: string; board: string }> {
+  const boardId = await ada.createBoard();
+  for (const [{ user }, role] of members) await ada.post(`/boards/${boardId}/members`, { userId: user.id, role });
+  return { boardId, board: `/boards/${boardId}` };
+}
+
+async function rolesOn(boardId: string): Promise<Record<string, Role>> {
+  const rows = await database.sql<{ name: string; role: Role }>(
+    `select users.name, role from members join users on users.id = user_id where board_id = $1 order by name`,
+    [boardId],
+  );
+  return Object.fromEntries(rows.map(({ name, role }) => [name, role]));
+}
+
+const eventsSince = (boardId: string, seq: number) =>
+  database.sql(
+    `select resource, action, resource_id as id, object, changes, actor_id as actor, mutation_id as mutation
+     from board_events where board_id = $1 and seq > $2 order by seq`,
+    [boardId, seq],
+  );
+
+const statusesOf = (answers: Answer[]) => answers.map(({ status }) => status).sort();
+
+t.test('owners add members, change their roles and remove them, and each is an event (E1)', async (t) => {
+  const { boardId, board } = await makeBoard();
+  const key = (name: string) => ({ 'idempotency-key': `${boardId.slice(-8)}-${name}` });
+  const added = await ada.post(`${board}/members`, { userId: bob.user.id, role: 'viewer' }, key('add'));
+  t.equal(added.status, 201);
+  const { member } = added.body;
+  const { id, name } = bob.user;
+  t.same(added.body, { member: { boardId, user: { id, name }, role: 'viewer', createdAt: member.createdAt } });
+  t.match(member.createdAt, rfc3339);
+  const changed = await ada.patch(`${board}/members/${id}`, { role: 'editor' }, key('change'));
+  t.equal(changed.status, 200);
+  t.same(changed.body, { member: { ...member, role: 'editor' } });
+  t.same((await ada.patch(`${board}/members/${id}`, { role: 'editor' })).body, changed.body, 'no change, no event');
+
+  const list = await bob.get(`${board}/members`);
+  t.equal(list.status, 200);
+  t.match(list.body, { members: [{ user: { name: 'Ada' }, role: 'owner' }, changed.body.member] });
+  t.same(list.body.members, (await ada.get(board)).body.members);
+
+  const removed = await ada.delete(`${board}/members/${id}`, key('remove'));
+  t.equal(removed.status, 204);
+  sameProblem(t, await bob.get(board), 'TB_NOT_FOUND', { message: 'who was removed sees nothing' });
+  for (const answer of [
+    await ada.delete(`${board}/members/${id}`),
+    await ada.patch(`${board}/members/${id}`, { role: 'viewer' }),
+  ]) {
+    sameProblem(t, answer, 'TB_NOT_FOUND', { message: 'no member' });
+  }
+  const event = { resource: 'member', id, actor: ada.user.id, changes: null };
+  t.same(await eventsSince(boardId, 2), [
+    { ...event, action: 'created', object: member, mutation: key('add')['idempotency-key'] },
+    {
+      ...event,
+      action: 'updated',
+      object: changed.body.member,
+      changes: ['role'],
+      mutation: key('change')['idempotency-key'],
+    },
+    { ...event, action: 'deleted', object: changed.body.member, mutation: key('remove')['idempotency-key'] },
+  ]);
+  for (const [again, first] of [
+    [await ada.at(other).post(`${board}/members`, { userId: id, role: 'viewer' }, key('add')), added],
+    [await ada.at(other).patch(`${board}/members/${id}`, { role: 'editor' }, key('change')), changed],
+    [await ada.at(other).delete(`${board}/members/${id}`, key('remove')), removed],
+  ] as const) {
+    t.equal(again.headers.get('idempotent-replayed'), 'true');
+    t.same([again.status, again.body], [first.status, first.body], 'done once');
+  }
+  t.equal((await eventsSince(boardId, 2)).length, 3);
+});
+
+t.test('what cannot be a member is refused, and a member who is added again keeps their role', async (t) => {
+  const { boardId, board } = await makeBoard([bob, 'owner']);
+  const faults: Array<[object, string, string]> = [
+    [{ role: 'viewer' }, '/userId', 'is missing'],
+    [{ userId: 'x', role: 'viewer' }, '/userId', 'must match format "uuid"'],
+    [{ userId: cy.user.id, role: 'boss' }, '/role', 'must be one of owner, editor, viewer'],
+    [{ userId: cy.user.id, role: 'viewer', name: 'x' }, '/name', 'is not a field that is known here'],
+    [{ userId: unknownId, role: 'viewer' }, '/userId', 'is no user here'],
+  ];
+  for (const [body, path, message] of faults) {
+    const answer = await ada.post(`${board}/members`, body);
+    sameProblem(t, answer, 'TB_INVALID', { errors: [{ path, message }], message: JSON.stringify(body) });
+  }
+  sameProblem(t, await ada.post(`${board}/members`, { userId: bob.user.id, role: 'viewer' }), 'TB_ALREADY_MEMBER');
+  t.same(await rolesOn(boardId), { Ada: 'owner', Bob: 'owner' });
+});
+
+t.test('everyone may leave, and only owners send others away', async (t) => {
+  const { boardId, board } = await makeBoard([bob, 'editor'], [cy, 'viewer']);
+  sameProblem(t, await bob.delete(`${board}/members/${cy.user.id}`), 'TB_FORBIDDEN');
+  sameProblem(t, await bob.delete(`${board}/members/${unknownId}`), 'TB_FORBIDDEN', {
+    message: 'also who is not there',
+  });
+  sameProblem(t, await cy.patch(`${board}/members/${cy.user.id}`, { role: 'owner' }), 'TB_FORBIDDEN');
+  t.same(await rolesOn(boardId), { Ada: 'owner', Bob: 'editor', Cy: 'viewer' });
+  t.same(statusesOf([await bob.delete(`${board}/members/${bob.user.id}`)]), [204]);
+  t.same(statusesOf([await cy.delete(`${board}/members/${cy.user.id}`)]), [204]);
+  t.same(await rolesOn(boardId), { Ada: 'owner' });
+  sameProblem(t, await cy.delete(`${board}/members/${cy.user.id}`), 'TB_NOT_FOUND', { message: 'left already' });
+});
+
+t.test('who is removed has no stream any more, on any node (E6)', async (t) => {
+  const { boardId, board } = await makeBoard([bob, 'editor']);
+  const stream = await openStream(t, other.url, boardId, bob);
+  await stream.next('ready');
+  await ada.delete(`${board}/members/${bob.user.id}`);
+  await ada.post(`${board}/items`, { text: 'after' });
+  await stream.end();
+  t.match(stream.frames.at(-1), { event: 'close', data: { reason: 'revoked', retry: false } });
+  t.same(stream.seqs, [4], 'the removal is the last that he sees');
+});
+
+t.test('a board keeps an owner, whoever writes', async (t) => {
+  const { boardId, board } = await makeBoard([bob, 'editor']);
+  const me = `${board}/members/${ada.user.id}`;
+  const key = { 'idempotency-key': `${boardId}-leave` };
+  sameProblem(t, await ada.patch(me, { role: 'editor' }), 'TB_LAST_OWNER');
+  sameProblem(t, await ada.delete(me, key), 'TB_LAST_OWNER');
+  const refused = { code: '23001', constraint: 'members_keep_owner' };
+  for (const sql of [
+    'delete from members where board_id = $1',
+    `update members set role = 'viewer' where board_id = $1`,
+    `delete from users where id = (select user_id from members where board_id = $1 and role = 'owner')`,
+  ]) {
+    await t.rejects(database.sql(sql, [boardId]), refused, sql);
+  }
+  t.same(await rolesOn(boardId), { Ada: 'owner', Bob: 'editor' });
+  t.same(await eventsSince(boardId, 3), []);
+
+  await database.sql(`do $$ begin
+    update members set role = 'viewer' where board_id = '${boardId}' and user_id = '${ada.user.id}';
+    update members set role = 'owner' where board_id = '${boardId}' and user_id = '${bob.user.id}';
+  end $$`);
+  t.same(await rolesOn(boardId), { Ada: 'viewer', Bob: 'owner' }, 'one for the other, in one transaction');
+  t.equal((await ada.delete(me, key)).status, 204, 'what was refused is not remembered');
+  t.equal((await bob.delete(board)).status, 204, 'a board that goes needs no owner');
+});
+
+t.test('two owners who go, or send each other away, at the same moment leave one behind', async (t) => {
+  const outcomes = new Set<string>();
+  for (let round = 0; round < 12; round += 1) {
+    const { boardId, board } = await makeBoard([bob, 'owner']);
+    const path = (user: Client) => `${board}/members/${user.user.id}`;
+    const [one, two] =
+      [
+        () => [ada.delete(path(ada)), bob.at(other).delete(path(bob))],
+        () => [ada.delete(path(bob)), bob.at(other).delete(path(ada))],
+        () => [ada.patch(path(bob), { role: 'viewer' }), bob.at(other).patch(path(ada), { role: 'viewer' })],
+        () => [ada.patch(path(ada), { role: 'viewer' }), bob.at(other).patch(path(bob), { role: 'viewer' })],
+      ][round % 4]?.() ?? [];
+    const answers = [await one, await two].map((answer) => answer as Answer);
+    const [done, refused = 0] = statusesOf(answers);
+    t.ok(done === 200 || done === 204, `round ${round}: one of them`);
+    t.ok([403, 404, 409].includes(refused), `round ${round}: and not the other: ${refused}`);
+    outcomes.add(`${round % 4} ${refused}`);
+    t.equal(Object.values(await rolesOn(boardId)).filter((role) => role === 'owner').length, 1, `round ${round}`);
+  }
+  t.ok(outcomes.has('0 409') && outcomes.has('3 409'), [...outcomes].join());
+});
+
+t.test('writers past the API who take the last two owners at once leave one behind', async (t) => {
+  for (const isolation of ['read committed', 'repeatable read']) {
+    const { boardId } = await makeBoard([bob, 'owner']);
+    const clients = await Promise.all([database.pool.connect(), database.pool.connect()]);
+    for (const [index, client] of clients.entries()) {
+      await client.query(`begin isolation level ${isolation}`);
+      await client.query('delete from members where board_id = $1 and user_id = $2', [
+        boardId,
+        [ada, bob][index]?.user.id,
+      ]);
+    }
+    const ends = await Promise.allSettled(clients.map((client) => client.query('commit')));
+    for (const client of clients) client.release();
+    t.same(ends.map(({ status }) => status).sort(), ['fulfilled', 'rejected'], isolation);
+    t.equal(Object.keys(await rolesOn(boardId)).length, 1);
+  }
+});
+
+/** A new invite to a board of Ada's. */
+async function makeInvite(board: string, fields: object = { role: 'editor' }) {
+  const { status, body } = await ada.post(`${board}/invites`, fields);
+  if (status !== 201) throw new Error(JSON.stringify(body));
+  const { invite, token } = body;
+  return { invite, token, link: `/invites/${token}`, accept: `/invites/${token}/accept` };
+}
+
+t.test('a link lets others in, with the role that it gives and for as long as it says', async (t) => {
+  const { boardId, board } = await makeBoard();
+  const created = await ada.post(`${board}/invites`, { role: 'editor' });
+  t.equal(created.status, 201);
+  const { invite, token } = created.body;
+  t.same(created.body, {
+    invite: {
+      id: invite.id,
+      boardId,
+      role: 'editor',
+      maxUses: null,
+      uses: 0,
+      createdBy: ada.user.id,
+      createdAt: invite.createdAt,
+      expiresAt: invite.expiresAt,
+    },
+    token,
+    url: `${node.url}/invites/${token}`,
+  });
+  t.match(token, /^[\w-]{32}$/, '192 bits');
+  t.equal(Date.parse(invite.expiresAt) - Date.parse(invite.createdAt), 7 * 24 * 3_600_000);
+  t.match((await makeInvite(board, { role: 'viewer', expiresInHours: 1, maxUses: 3 })).invite, { maxUses: 3 });
+
+  const found = await bob.get(`/invites/${token}`);
+  t.equal(found.status, 200);
+  t.same(found.body, {
+    invite: {
+      board: { id: boardId, name: 'Plans' },
+      role: 'editor',
+      invitedBy: { id: ada.user.id, name: 'Ada' },
+      expiresAt: invite.expiresAt,
+      yourRole: null,
+    },
+  });
+  sameProblem(t, await bob.get(board), 'TB_NOT_FOUND', { message: 'looking lets nobody in' });
+
+  const key = { 'idempotency-key': `${boardId}-accept` };
+  const accepted = await bob.post(`/invites/${token}/accept`, undefined, key);
+  t.equal(accepted.status, 200);
+  t.same(accepted.body, { board: (await bob.get(board)).body.board, role: 'editor' });
+  t.match(await eventsSince(boardId, 2), [
+    { resource: 'member', action: 'created', id: bob.user.id, actor: bob.user.id, mutation: key['idempotency-key'] },
+  ]);
+  const replayed = await bob.at(other).post(`/invites/${token}/accept`, undefined, key);
+  t.equal(replayed.headers.get('idempotent-replayed'), 'true');
+  t.same(replayed.body, accepted.body);
+  t.equal((await bob.get(`/invites/${token}`)).body.invite.yourRole, 'editor');
+  const { invites } = (await ada.get(`${board}/invites`)).body;
+  t.match(invites, [
+    { role: 'viewer', uses: 0 },
+    { id: invite.id, uses: 1 },
+  ]);
+  t.notMatch(JSON.stringify(invites), token, 'the link is shown once');
+
+  const behindProxy = await startNode(t, database.url, { publicUrl: 'https://boards.example/' });
+  const elsewhere = await ada.at(behindProxy).post(`${board}/invites`, { role: 'viewer' });
+  t.equal(elsewhere.body.url, `https://boards.example/invites/${elsewhere.body.token}`);
+});
+
+t.test('the database does not hold the secret of a link (T26)', async (t) => {
+  const { board } = await makeBoard();
+  const { token, accept } = await makeInvite(board);
+  await bob.post(accept, undefined, { 'idempotency-key': 'accept' });
+  const tables = await database.sql<{ name: string }>(
+    `select format('%I', tablename) as name from pg_tables where schemaname = 'public'`,
+  );
+  t.ok(tables.length > 5);
+  for (const { name } of tables) {
+    const rows = await database.sql(`select from ${name} where ${name}::text like '%' || $1 || '%'`, [token]);
+    t.same(rows, [], name);
+  }
+});
+
+t.test('an invite that does not fit is refused', async (t) => {
+  const { board } = await makeBoard();
+  for (const [body, path] of [
+    [{}, '/role'],
+    [{ role: 'owner' }, '/role'],
+    [{ role: 'viewer', expiresInHours: 0 }, '/expiresInHours'],
+    [{ role: 'viewer', expiresInHours: 8761 }, '/expiresInHours'],
+    [{ role: 'viewer', maxUses: 0 }, '/maxUses'],
+    [{ role: 'viewer', maxUses: '5' }, '/maxUses'],
+    [{ role: 'viewer', token: 'mine' }, '/token'],
+  ] as Array<[object, string]>) {
+    const answer = await ada.post(`${board}/invites`, body);
+    sameProblem(t, answer, 'TB_INVALID', { errors: answer.body.errors, message: JSON.stringify(body) });
+    t.equal(answer.body.errors[0].path, path);
+  }
+});
+
+t.test('accepting twice is harmless, uses nothing up twice, and never lowers a role', async (t) => {
+  const { boardId, board } = await makeBoard([cy, 'viewer']);
+  const once = await makeInvite(board, { role: 'editor', maxUses: 1 });
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, (_, index) => bob.at(index % 2 ? node : other).post(once.accept, undefined)),
+  );
+  t.same(new Set(statusesOf(answers)), new Set([200]), 'at once');
+  t.equal((await bob.post(once.accept, undefined)).status, 200, 'and later, when it is used up');
+  t.equal((await bob.get(once.link)).status, 200);
+  sameProblem(t, await cy.post(once.accept, undefined), 'TB_INVITE_ENDED', { message: 'one use is one' });
+
+  const forViewers = await makeInvite(board, { role: 'viewer', maxUses: 1 });
+  for (const [client, role] of [
+    [ada, 'owner'],
+    [bob, 'editor'],
+    [cy, 'viewer'],
+  ] as const) {
+    t.match((await client.post(forViewers.accept, undefined)).body, { board: { id: boardId }, role });
+  }
+  t.match((await ada.get(`${board}/invites`)).body.invites, [{ uses: 0 }], 'none of them used it up');
+  const forEditors = await makeInvite(board, { role: 'editor' });
+  t.equal((await cy.post(forEditors.accept, undefined)).body.role, 'editor', 'a higher role is given');
+  t.same(await rolesOn(boardId), { Ada: 'owner', Bob: 'editor', Cy: 'editor' });
+  const { length } = await eventsSince(boardId, 0);
+  t.equal(length, 5, 'two for the new board, Cy, Bob, and Cy’s new role');
+});
+
+t.test('an invite that has ended lets nobody in, and says why', async (t) => {
+  const { boardId, board } = await makeBoard([cy, 'owner']);
+  const end: Record<string, (id: string) => Promise<unknown>> = {
+    revoked: (id) => ada.delete(`${board}/invites/${id}`),
+    expired: (id) => database.sql('update invites set expires_at = now() where id = $1', [id]),
+    'as many': (id) => database.sql('update invites set max_uses = 5, uses = 5 where id = $1', [id]),
+    'no longer an owner': () => cy.patch(`${board}/members/${ada.user.id}`, { role: 'editor' }),
+  };
+  for (const [detail, act] of Object.entries(end)) {
+    const { invite, link, accept } = await makeInvite(board);
+    t.equal((await bob.get(link)).status, 200);
+    await act(invite.id);
+    for (const answer of [await bob.get(link), await bob.post(accept, undefined)]) {
+      sameProblem(t, answer, 'TB_INVITE_ENDED', { message: detail });
+      t.match(answer.body.detail, detail);
+    }
+    t.same((await cy.get(`${board}/invites`)).body, { invites: [] }, 'and is in no list');
+    t.equal((await cy.delete(`${board}/invites/${invite.id}`)).status, 204, 'revoking it again is harmless');
+  }
+  t.same(await rolesOn(boardId), { Ada: 'editor', Cy: 'owner' });
+  for (const token of ['x', 'x'.repeat(32), 'x'.repeat(101), '%00', unknownId]) {
+    sameProblem(t, await bob.get(`/invites/${token}`), 'TB_NOT_FOUND', { message: token });
+    sameProblem(t, await bob.post(`/invites/${token}/accept`, undefined), 'TB_NOT_FOUND', { message: token });
+  }
+  await cy.delete(board);
+  t.same(await database.sql('select from invites where board_id = $1', [boardId]), [], 'they go with their board');
+});
+
+t.test('an invite is found through its own board only (IDOR)', async (t) => {
+  const { board } = await makeBoard();
+  const { invite, link } = await makeInvite(board);
+  const eve = await Client.signUp(node, 'Eve');
+  const own = await eve.createBoard();
+  sameProblem(t, await eve.delete(`/boards/${own}/invites/${invite.id}`), 'TB_NOT_FOUND');
+  t.equal((await eve.get(link)).status, 200, 'it was not revoked');
+});
+
+t.test('of twenty who come at once by an invite for five, five get in', async (t) => {
+  const guests = await Promise.all(Array.from({ length: 20 }, () => Client.signUp(node, 'Guest')));
+  const { boardId, board } = await makeBoard();
+  const { accept, invite } = await makeInvite(board, { role: 'viewer', maxUses: 5 });
+  // Each asks twice, at both nodes: who is in is in twice, and uses one of the five.
+  const answers = await Promise.all(
+    guests.flatMap((guest) => [node, other].map((at) => guest.at(at).post(accept, undefined))),
+  );
+  const wins = answers.filter(({ status }) => status === 200).length;
+  t.same(new Set(statusesOf(answers)), new Set([200, 410]));
+  t.ok(wins >= 5 && wins <= 10, `${wins} answers`);
+  const [row] = await database.sql('select uses from invites where id = $1', [invite.id]);
+  t.equal(row?.uses, 5);
+  t.equal((await ada.get(`${board}/members`)).body.members.length, 6);
+  await checkGapless(t, boardId);
+});
+
+t.test('members who come, go and are deleted with their board do not deadlock', async (t) => {
+  for (let round = 0; round < 8; round += 1) {
+    const { board } = await makeBoard([bob, 'owner'], [cy, 'editor']);
+    const { accept } = await makeInvite(board);
+    const eve = await Client.signUp(node, 'Eve');
+    const answers = await Promise.all([
+      ada.patch(`${board}/members/${cy.user.id}`, { role: 'viewer' }),
+      bob.at(other).delete(`${board}/members/${cy.user.id}`),
+      eve.post(accept, undefined),
+      cy.at(other).post(accept, undefined),
+      bob.delete(board),
+    ]);
+    t.ok(
+      answers.every(({ status }) => status < 500),
+      answers.map(({ status }) => status).join(),
+    );
+  }
+  const [stat] = await database.sql('select deadlocks::int from pg_stat_database where datname = current_database()');
+  t.equal(stat?.deadlocks, 0);
+});
+
+async function checkGapless(t: Test, boardId: string): Promise<void> {
+  const [log] = await database.sql(
+    `select head::int, (select count(*)::int from board_events where board_id = $1) as count from board_log
+     where board_id = $1`,
+    [boardId],
+  );
+  t.equal(log?.head, log?.count, 'the log has no gap (E2)');
+}
