@@ -3,8 +3,10 @@
 import t, { type Test } from 'tap';
 import { type Answer, Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
+import { lockHead } from '../helpers/lock-head.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
+import { until } from '../helpers/until.ts';
 
 const database = await useDatabase(t);
 const node = await startNode(t, database.url);
@@ -182,6 +184,18 @@ t.test('two owners who go, or send each other away, at the same moment leave one
   t.ok(outcomes.has('0 409') && outcomes.has('3 409'), [...outcomes].join());
 });
 
+t.test('of two owners who send each other away at the same moment one stays, also when there is a third', async (t) => {
+  for (let round = 0; round < 10; round += 1) {
+    const { boardId, board } = await makeBoard([bob, 'owner'], [cy, 'owner']);
+    const answers = await Promise.all([
+      ada.delete(`${board}/members/${bob.user.id}`),
+      bob.at(other).delete(`${board}/members/${ada.user.id}`),
+    ]);
+    t.same(statusesOf(answers), [204, 404], 'the second is no owner any more when its turn comes');
+    t.equal(Object.keys(await rolesOn(boardId)).length, 2);
+  }
+});
+
 t.test('writers past the API who take the last two owners at once leave one behind', async (t) => {
   for (const isolation of ['read committed', 'repeatable read']) {
     const { boardId } = await makeBoard([bob, 'owner']);
@@ -193,7 +207,12 @@ t.test('writers past the API who take the last two owners at once leave one behi
         [ada, bob][index]?.user.id,
       ]);
     }
-    const ends = await Promise.allSettled(clients.map((client) => client.query('commit')));
+    // Both are on their way to the end before either can get there.
+    const release = await lockHead(t, database, boardId);
+    const commits = Promise.allSettled(clients.map((client) => client.query('commit')));
+    await until(async () => (await waiters()) === 2, 'both commits to wait for the head');
+    await release();
+    const ends = await commits;
     for (const client of clients) client.release();
     t.same(ends.map(({ status }) => status).sort(), ['fulfilled', 'rejected'], isolation);
     t.equal(Object.keys(await rolesOn(boardId)).length, 1);
@@ -325,6 +344,20 @@ t.test('accepting twice is harmless, uses nothing up twice, and never lowers a r
   t.equal(length, 5, 'two for the new board, Cy, Bob, and Cy’s new role');
 });
 
+t.test('who follows two links at the same moment gets the higher role', async (t) => {
+  const { board, boardId } = await makeBoard();
+  const forEditors = await makeInvite(board, { role: 'editor' });
+  const forViewers = await makeInvite(board, { role: 'viewer' });
+  for (let round = 0; round < 12; round += 1) {
+    const eve = await Client.signUp(node, `Eve ${round}`);
+    const accepts = [forEditors.accept, forViewers.accept].map((path, index) =>
+      eve.at(index ? node : other).post(path, undefined),
+    );
+    t.same(statusesOf(await Promise.all(accepts)), [200, 200]);
+    t.equal((await rolesOn(boardId))[`Eve ${round}`], 'editor');
+  }
+});
+
 t.test('an invite that has ended lets nobody in, and says why', async (t) => {
   const { boardId, board } = await makeBoard([cy, 'owner']);
   const end: Record<string, (id: string) => Promise<unknown>> = {
@@ -399,6 +432,13 @@ t.test('members who come, go and are deleted with their board do not deadlock', 
   const [stat] = await database.sql('select deadlocks::int from pg_stat_database where datname = current_database()');
   t.equal(stat?.deadlocks, 0);
 });
+
+const waiters = async () => {
+  const [row] = await database.sql<{ count: number }>(
+    `select count(*)::int from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  return row?.count ?? 0;
+};
 
 async function checkGapless(t: Test, boardId: string): Promise<void> {
   const [log] = await database.sql(
