@@ -12,6 +12,7 @@ import { User } from './accounts/user.ts';
 import { boardSchemas } from './boards/board.ts';
 import { boardRoutes } from './boards/board-routes.ts';
 import boardsPlugin from './boards/boards-plugin.ts';
+import { Conflict } from './boards/conflict.ts';
 import { inviteSchemas } from './boards/invite.ts';
 import { inviteRoutes } from './boards/invite-routes.ts';
 import { itemRoutes } from './boards/item-routes.ts';
@@ -77,7 +78,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   await app.register(openApiPlugin, {
     version,
     publicUrl: config.publicUrl,
-    schemas: [ProblemBody, User, Token, ...boardSchemas, ...inviteSchemas, BoardEvent, EventPage],
+    schemas: [ProblemBody, User, Token, ...boardSchemas, Conflict, ...inviteSchemas, BoardEvent, EventPage],
   });
 
   await app.register(postgresPlugin, { connectionString: config.databaseUrl });

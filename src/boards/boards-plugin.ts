@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { Sweeper } from '../postgres/sweeper.ts';
 import { type BoardStore, createBoardStore } from './board-store.ts';
+import { createReadHistory, type ReadHistory } from './conflict-store.ts';
 import { removeExpiredKeys } from './idempotency-store.ts';
 import { createInviteStore, type InviteStore } from './invite-store.ts';
 import { createItemStore, type ItemStore } from './item-store.ts';
@@ -17,6 +18,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     boards: BoardStore;
     items: ItemStore;
+    readItemHistory: ReadHistory;
     members: MemberStore;
     invites: InviteStore;
     snapshots: SnapshotStore;
@@ -28,6 +30,7 @@ export default fastifyPlugin(
     const writeBoard = createWriteBoard(app.pool, (boardId) => app.notifier.wake(boardId));
     app.decorate('boards', createBoardStore(app.pool, writeBoard));
     app.decorate('items', createItemStore(app.pool, writeBoard));
+    app.decorate('readItemHistory', createReadHistory(app.pool));
     app.decorate('members', createMemberStore(app.pool, writeBoard));
     app.decorate('invites', createInviteStore(app.pool, writeBoard));
     app.decorate('snapshots', createSnapshotStore(app.pool));

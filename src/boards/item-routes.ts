@@ -6,6 +6,9 @@ import { notFound } from '../errors.ts';
 import { emptyResponse, jsonResponse, problemResponses, Uuid } from '../http/schemas.ts';
 import { ItemPatch, NewItem } from './board.ts';
 import { explainRefusal } from './board-access.ts';
+import { conflictResponse } from './conflict.ts';
+import { conditionalHeaders, parseIfMatch } from './if-match.ts';
+import { explainItemRefusal } from './item-refusal.ts';
 import { sendWritten, writerHeaders, writerOf } from './writer.ts';
 
 const itemParams = Type.Object({ id: Uuid, itemId: Uuid });
@@ -71,19 +74,21 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
           'A merge patch (RFC 7396) of just the fields that it names, so that edits of different fields, or of ' +
           'different members of `data`, never undo each other. One that changes nothing is no event.',
         params: itemParams,
-        headers: writerHeaders,
+        headers: conditionalHeaders,
         body: ItemPatch,
         response: {
           200: jsonResponse(itemDescription, itemBody, 'ETag', 'Idempotent-Replayed'),
           ...problemResponses(400, 401, 403, 404, 413, 415, 422, 503),
+          ...conflictResponse,
         },
       },
     },
     async (request, reply) => {
-      const { id, itemId } = request.params;
+      const { id: boardId, itemId } = request.params;
       const writer = writerOf(request);
-      const updated = await app.items.update(writer, id, itemId, request.body);
-      if (!updated) throw await explainRefusal(app.boards, 'edit', writer.userId, id);
+      const address = { boardId, itemId, versions: parseIfMatch(request.headers['if-match']) };
+      const updated = await app.items.update(writer, address, request.body);
+      if (!updated) throw await explainItemRefusal(app, writer.userId, address, request.body);
       return sendWritten(reply.header('etag', `"${updated.resource.version}"`), 'item', updated);
     },
   );
@@ -95,18 +100,20 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
         ...common,
         summary: 'Take an item off its board',
         params: itemParams,
-        headers: writerHeaders,
+        headers: conditionalHeaders,
         response: {
           204: emptyResponse('Deleted.', 'Idempotent-Replayed'),
           ...problemResponses(400, 401, 403, 404, 422, 503),
+          ...conflictResponse,
         },
       },
     },
     async (request, reply) => {
-      const { id, itemId } = request.params;
+      const { id: boardId, itemId } = request.params;
       const writer = writerOf(request);
-      const deleted = await app.items.delete(writer, id, itemId);
-      if (!deleted) throw await explainRefusal(app.boards, 'edit', writer.userId, id);
+      const address = { boardId, itemId, versions: parseIfMatch(request.headers['if-match']) };
+      const deleted = await app.items.delete(writer, address);
+      if (!deleted) throw await explainItemRefusal(app, writer.userId, address, undefined);
       return sendWritten(reply, 'item', deleted);
     },
   );

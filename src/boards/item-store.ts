@@ -1,9 +1,9 @@
 // The SQL of items. Each write is one statement, which checks the writer's role as it writes.
 
-import { generateKeyBetween } from 'fractional-indexing';
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
-import { type Item, type ItemPatch, MAX_RANK_LENGTH, type NewItem } from './board.ts';
+import type { Item, ItemPatch, NewItem } from './board.ts';
+import { ranksAtEnd } from './rank-store.ts';
 import type { WriteBoard, Written } from './write-store.ts';
 import type { Writer } from './writer.ts';
 
@@ -12,13 +12,23 @@ export interface ItemStore {
   get(userId: string, boardId: string, itemId: string): Promise<Item | undefined>;
   /** Without a rank the item goes to the end of the list. @returns undefined when the writer may not write there */
   create(writer: Writer, boardId: string, item: NewItem): Promise<Written<Item> | undefined>;
-  /** @returns undefined when there is no such item or the writer may not write there */
-  update(writer: Writer, boardId: string, itemId: string, patch: ItemPatch): Promise<Written<Item> | undefined>;
-  /** @returns undefined when there is no such item or the writer may not write there */
-  delete(writer: Writer, boardId: string, itemId: string): Promise<Written<null> | undefined>;
+  /** @returns undefined when there is no such item in such a version or the writer may not write there */
+  update(writer: Writer, item: ItemAddress, patch: ItemPatch): Promise<Written<Item> | undefined>;
+  /** @returns undefined when there is no such item in such a version or the writer may not write there */
+  delete(writer: Writer, item: ItemAddress): Promise<Written<null> | undefined>;
 }
 
-const mayWrite = `members.board_id = $3 and members.user_id = $1 and members.role in ('owner', 'editor')`;
+export interface ItemAddress {
+  boardId: string;
+  itemId: string;
+  /** Those in which it may be written; undefined: any. */
+  versions: number[] | undefined;
+}
+
+export const mayWrite = `members.board_id = $3 and members.user_id = $1 and members.role in ('owner', 'editor')`;
+// An UPDATE or DELETE that waited for a lock asks this again of the row that it then finds: of two who come for one
+// version, one gets it.
+const isAddressed = `items.id = $4 and items.board_id = $3 and ($5::int[] is null or items.version = any($5))`;
 
 /** How each field of a patch is set. Those that the patch does not name are left alone, whoever writes them meanwhile. */
 const assignments: Record<keyof ItemPatch, (parameter: string) => string> = {
@@ -43,6 +53,7 @@ export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
     },
 
     async create(writer, boardId, { text, x, y, color, rank, data }) {
+      const [place] = rank === undefined ? await ranksAtEnd(pool, boardId, 1) : [rank];
       return writeBoard<Item>(writer, boardId, {
         name: 'item-create',
         text: `written as (
@@ -52,49 +63,34 @@ export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
                  from context, members where ${mayWrite}
                  returning item_object(items) as object
                )`,
-        values: [uuidv7(), text, x, y, color, rank ?? (await rankAtEnd(pool, boardId)), data],
+        values: [uuidv7(), text, x, y, color, place, data],
       });
     },
 
-    async update(writer, boardId, itemId, patch) {
+    async update(writer, { boardId, itemId, versions }, patch) {
       const fields = (Object.keys(assignments) as Array<keyof ItemPatch>).filter((field) => field in patch);
-      const set = fields.map((field, index) => assignments[field](`$${index + 5}`));
+      const set = fields.map((field, index) => assignments[field](`$${index + 6}`));
       return writeBoard<Item>(writer, boardId, {
         name: `item-update-${fields.join('-')}`,
         text: `written as (
                  update items set ${set.join(', ')}
-                 from context, members where items.id = $4 and items.board_id = $3 and ${mayWrite}
+                 from context, members where ${isAddressed} and ${mayWrite}
                  returning item_object(items) as object
                )`,
-        values: [itemId, ...fields.map((field) => patch[field])],
+        values: [itemId, versions, ...fields.map((field) => patch[field])],
       });
     },
 
-    async delete(writer, boardId, itemId) {
+    async delete(writer, { boardId, itemId, versions }) {
       return writeBoard<null>(writer, boardId, {
         name: 'item-delete',
         text: `written as (
                  delete from items using context, members
-                 where items.id = $4 and items.board_id = $3 and ${mayWrite}
+                 where ${isAddressed} and ${mayWrite}
                  returning null::json as object
                )`,
-        values: [itemId],
+        values: [itemId, versions],
       });
     },
   };
-}
-
-/**
- * Two who append at once get the same rank; the order of their ids, which is the order of time, then decides. So does
- * it behind a key that is so long that the next one would not be kept: nobody can close a board for new items by it.
- */
-async function rankAtEnd(pool: Pool, boardId: string): Promise<string> {
-  const { rows } = await pool.query<{ rank: string }>({
-    name: 'item-last-rank',
-    text: 'select rank from items where board_id = $1 order by rank desc limit 1',
-    values: [boardId],
-  });
-  const last = rows[0]?.rank ?? null;
-  const next = generateKeyBetween(last, null);
-  return last === null || next.length <= MAX_RANK_LENGTH ? next : last;
 }

@@ -119,6 +119,7 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
     for (const status of furtherErrors[title] ?? []) expected.add(status);
     if (named.length > 0) expected.add('404');
     if (isWrite && path.includes('/members')) expected.add('409');
+    if (isWrite && path.includes('{itemId}')) expected.add('412');
     if (path.startsWith('/invites/')) expected.add('410');
     if (path.endsWith('/events')) for (const status of ['406', '429']) expected.add(status);
     const isDoneOnce = parameters.some(({ in: place, name }) => place === 'header' && name === 'idempotency-key');
@@ -133,7 +134,8 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
       }
       if (Number(status) < 300) t.equal('Idempotent-Replayed' in headers, isDoneOnce, `${title} ${status}: replays`);
       if (Number(status) < 400 || isService) continue;
-      t.same(content, { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } });
+      const name = status === '412' ? 'Conflict' : 'Problem';
+      t.same(content, { 'application/problem+json': { schema: { $ref: `#/components/schemas/${name}` } } });
     }
     t.ok(
       Object.keys(responses).some((status) => Number(status) < 300),
@@ -187,6 +189,10 @@ t.test('every answer is as the document says, and has no field that it does not 
   await check(ada, 'GET', itemAddress);
   await check(ada, 'PATCH', itemAddress, { text: 'New' });
   await check(ada, 'PATCH', address, { name: 'New' });
+  for (const tag of ['"1"', '"9"']) {
+    await check(ada, 'PATCH', itemAddress, { text: 'Mine' }, { 'if-match': tag });
+    await check(ada, 'DELETE', itemAddress, undefined, { 'if-match': tag });
+  }
   const { cursor } = await check(ada, 'GET', address);
   await check(ada, 'GET', address, undefined, { 'if-none-match': `"${cursor}"` });
   await check(ada, 'GET', `${address}/events?limit=3`, undefined, json);
