@@ -9,6 +9,7 @@ import { sessionRoutes } from './accounts/session-routes.ts';
 import { Token } from './accounts/token.ts';
 import { tokenRoutes } from './accounts/token-routes.ts';
 import { User } from './accounts/user.ts';
+import { batchRoutes } from './boards/batch-routes.ts';
 import { boardSchemas } from './boards/board.ts';
 import { boardRoutes } from './boards/board-routes.ts';
 import boardsPlugin from './boards/boards-plugin.ts';
@@ -106,6 +107,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   await app.register(tokenRoutes);
   await app.register(boardRoutes);
   await app.register(itemRoutes);
+  await app.register(batchRoutes);
   await app.register(memberRoutes);
   await app.register(inviteRoutes, { publicUrl: config.publicUrl });
   await app.register(streamRoutes, {

@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { Sweeper } from '../postgres/sweeper.ts';
+import { type BatchStore, createBatchStore } from './batch-store.ts';
 import { type BoardStore, createBoardStore } from './board-store.ts';
 import { createReadHistory, type ReadHistory } from './conflict-store.ts';
 import { removeExpiredKeys } from './idempotency-store.ts';
@@ -18,6 +19,7 @@ declare module 'fastify' {
   interface FastifyInstance {
     boards: BoardStore;
     items: ItemStore;
+    batches: BatchStore;
     readItemHistory: ReadHistory;
     members: MemberStore;
     invites: InviteStore;
@@ -30,6 +32,7 @@ export default fastifyPlugin(
     const writeBoard = createWriteBoard(app.pool, (boardId) => app.notifier.wake(boardId));
     app.decorate('boards', createBoardStore(app.pool, writeBoard));
     app.decorate('items', createItemStore(app.pool, writeBoard));
+    app.decorate('batches', createBatchStore(app.pool, writeBoard));
     app.decorate('readItemHistory', createReadHistory(app.pool));
     app.decorate('members', createMemberStore(app.pool, writeBoard));
     app.decorate('invites', createInviteStore(app.pool, writeBoard));

@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { invalid } from '../errors.ts';
 import { writerHeaders } from './writer.ts';
 
-const MAX_VERSION = 2 ** 31 - 1;
+export const MAX_VERSION = 2 ** 31 - 1;
 /** One element of the list, which may be empty, and the comma behind it. A weak tag has `W/` before it. */
 const element = /[\t ]*(?:(W\/)?"([\x21\x23-\x7e\x80-\xff]*)"[\t ]*)?(,|$)/y;
 

@@ -1,6 +1,8 @@
 // Why items were not written. Asked only after a write has failed, so that the ordinary one is one round trip.
 
-import type { Problem } from '../errors.ts';
+import { Problem, unavailable } from '../errors.ts';
+import type { Operation } from './batch.ts';
+import type { BatchStore } from './batch-store.ts';
 import type { ItemPatch } from './board.ts';
 import { explainRefusal } from './board-access.ts';
 import type { BoardStore } from './board-store.ts';
@@ -10,6 +12,7 @@ import type { ItemAddress } from './item-store.ts';
 
 export interface RefusalSources {
   boards: BoardStore;
+  batches: BatchStore;
   readItemHistory: ReadHistory;
 }
 
@@ -28,4 +31,33 @@ export async function explainItemRefusal(
   const since = versions.length > 0 ? Math.max(...versions) : undefined;
   const history = await readItemHistory(userId, boardId, itemId, since);
   return history ? conflictOf(history, patch) : refusal;
+}
+
+/** @returns 404 or 403 as {@link explainRefusal}; TB_ITEM_GONE or TB_CONFLICT with the operations that are at fault */
+export async function explainBatchRefusal(
+  { boards, batches, readItemHistory }: RefusalSources,
+  userId: string,
+  boardId: string,
+  operations: Operation[],
+): Promise<Problem> {
+  const refusal = await explainRefusal(boards, 'edit', userId, boardId);
+  const named = operations.flatMap(({ id, ...operation }, index) =>
+    id === undefined ? [] : [{ ...operation, id: id.toLowerCase(), at: `/operations/${index}` }],
+  );
+  const ids = named.map(({ id }) => id);
+  const versions = await batches.readVersions(userId, boardId, ids);
+  if (refusal.code !== 'TB_NOT_FOUND' || !versions) return refusal;
+
+  const gone = named.filter(({ id }) => !versions.has(id));
+  if (gone.length > 0) {
+    const errors = gone.map(({ at }) => ({ path: `${at}/id`, message: 'is no item of this board' }));
+    return new Problem('TB_ITEM_GONE', 'Nothing was written. Send the batch without what is gone.', { errors });
+  }
+  const stale = named.filter(({ id, ifMatch }) => ifMatch !== undefined && ifMatch !== versions.get(id));
+  const [first] = stale;
+  const history = first && (await readItemHistory(userId, boardId, first.id, first.ifMatch));
+  // What stood against it has gone meanwhile.
+  if (!history) return unavailable('The board has changed in this moment. Try again.');
+  const errors = stale.map(({ at, id }) => ({ path: `${at}/ifMatch`, message: `is not ${versions.get(id)}` }));
+  return conflictOf(history, first.op === 'delete' ? undefined : first.item, errors);
 }

@@ -57,6 +57,10 @@ const matrix: Record<string, Entry> = {
   'GET /boards/{id}/items/{itemId}': { statuses: members(200) },
   'PATCH /boards/{id}/items/{itemId}': { statuses: editors(200), body: () => ({ text: 'x' }) },
   'DELETE /boards/{id}/items/{itemId}': { statuses: editors(204) },
+  'POST /boards/{id}/batch': {
+    statuses: editors(200),
+    body: ({ parameters }) => ({ operations: [{ op: 'update', id: parameters.itemId, item: { text: 'x' } }] }),
+  },
   'GET /boards/{id}/events': { statuses: members(200), headers: json },
   'GET /boards/{id}/presence': { statuses: members(200) },
   'GET /boards/{id}/members': { statuses: members(200) },

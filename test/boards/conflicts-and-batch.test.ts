@@ -1,7 +1,9 @@
-// Writes that depend on what they find: If-Match.
+// Writes that depend on what they find: If-Match, and many items at once, all or nothing.
 
 import t, { type Test } from 'tap';
+import type { InputFault } from '../../src/errors.ts';
 import { type Answer, Client } from '../helpers/client.ts';
+import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
 import { range } from '../helpers/seqs.ts';
@@ -11,6 +13,7 @@ const node = await startNode(t, database.url);
 const other = await startNode(t, database.url);
 const ada = await Client.signUp(node, 'Ada');
 const bob = await Client.signUp(node, 'Bob');
+const unknownId = '01900000-0000-7000-8000-000000000000';
 
 interface Item {
   id: string;
@@ -34,9 +37,9 @@ const ifMatch = (...tags: Array<string | number>) => ({
 });
 
 /** Checks a 412 and returns what it says besides the problem. */
-function conflictIn(t: Test, answer: Answer, message: string) {
+function conflictIn(t: Test, answer: Answer, message: string, errors?: InputFault[]) {
   const { current, base, conflicts, ...body } = answer.body;
-  sameProblem(t, { ...answer, body }, 'TB_CONFLICT', { message });
+  sameProblem(t, { ...answer, body }, 'TB_CONFLICT', { message, errors });
   return { current, base, conflicts } as { current: Item; base: Item | null; conflicts: Array<{ field: string }> };
 }
 
@@ -212,4 +215,225 @@ t.test('who may not write there is told nothing by If-Match', async (t) => {
   sameProblem(t, await eve.patch(path, { text: 'x' }, ifMatch(9)), 'TB_NOT_FOUND');
   await ada.post(`/boards/${boardId}/members`, { userId: eve.user.id, role: 'viewer' });
   sameProblem(t, await eve.delete(path, ifMatch(9)), 'TB_FORBIDDEN');
+});
+
+/** A board of Ada's with so many items, in the order of their ranks. */
+async function makeItems(count: number) {
+  const boardId = await ada.createBoard();
+  const board = `/boards/${boardId}`;
+  const operations = range(1, count).map((n) => ({ op: 'create', item: { text: `${n}` } }));
+  const { body, status } = await ada.post(`${board}/batch`, { operations });
+  if (status !== 200) throw new Error(JSON.stringify(body));
+  const items: Item[] = body.results.map(({ item }: { item: Item }) => item);
+  return { boardId, board, items, ids: items.map(({ id }) => id) };
+}
+
+t.test('a batch does what it says in order, and its events follow each other (E1, E2)', async (t) => {
+  const { boardId, board, items } = await makeItems(4);
+  const [one, two, three, four] = items;
+  const stream = await openStream(t, other.url, boardId, ada);
+  await stream.next('ready');
+  const operations = [
+    { op: 'delete', id: one?.id, ifMatch: 1 },
+    { op: 'create', item: { text: 'new', x: 1.5, data: { a: 'ü' } } },
+    { op: 'update', id: three?.id.toUpperCase(), item: { text: 'Three', data: { b: { c: 1 } } }, ifMatch: 1 },
+    { op: 'create', item: { text: 'first', rank: 'Zz', color: 'red', y: -2 } },
+    { op: 'update', id: two?.id, item: { color: 'gray' } },
+    { op: 'update', id: four?.id, item: { text: '4' } },
+    { op: 'create', item: { text: 'last' } },
+  ];
+  const key = { 'idempotency-key': `${boardId}-batch` };
+  // Others who write at the same time do not get in between.
+  const busy = Array.from({ length: 20 }, (_, n) => ada.at(other).post(`${board}/items`, { text: `busy ${n}` }));
+  const done = await ada.post(`${board}/batch`, { operations }, key);
+  await Promise.all(busy);
+  t.equal(done.status, 200);
+  const { results } = done.body;
+  t.match(results, [
+    { id: one?.id, item: null },
+    { item: { text: 'new', x: 1.5, y: 0, color: 'yellow', data: { a: 'ü' }, version: 1, createdBy: ada.user.id } },
+    { id: three?.id, item: { text: 'Three', data: { b: { c: 1 } }, version: 2 } },
+    { item: { text: 'first', rank: 'Zz', color: 'red', y: -2 } },
+    { id: two?.id, item: { text: '2', color: 'gray', version: 2 } },
+    { id: four?.id, item: four },
+    { item: { text: 'last' } },
+  ]);
+  t.equal(results.length, 7);
+  t.ok(results[1].item.rank > (four?.rank ?? ''), 'to the end of the list');
+  t.ok(results[6].item.rank > results[1].item.rank, 'in order');
+  for (const { id, item } of results) if (item) t.same((await ada.get(`${board}/items/${id}`)).body, { item });
+
+  const events = await database.sql<{ seq: number; action: string; id: string; object: object }>(
+    `select seq::int, action, resource_id as id, object from board_events
+     where board_id = $1 and mutation_id = $2 order by seq`,
+    [boardId, key['idempotency-key']],
+  );
+  const [{ seq } = { seq: 0 }] = events;
+  t.same(
+    events.map((event) => event.seq),
+    range(seq, seq + 5),
+    'six in a row: an update that changes nothing is none',
+  );
+  for (const { action, id, object } of events) {
+    if (action !== 'deleted') t.same(object, results.find((result: Item) => result.id === id)?.item, action);
+  }
+  const head = await headOf(boardId);
+  await stream.next('changed', ({ data }) => data.seq === head);
+  t.same(stream.seqs, range(7, head));
+
+  const again = await ada.at(other).post(`${board}/batch`, { operations }, key);
+  t.same([again.status, again.body, again.headers.get('idempotent-replayed')], [200, done.body, 'true']);
+  t.equal(await headOf(boardId), head, 'once');
+  sameProblem(t, await ada.post(`${board}/batch`, { operations: operations.slice(1) }, key), 'TB_KEY_REUSED');
+});
+
+t.test('one operation that cannot be done fails the whole batch, and is named by its place', async (t) => {
+  const { boardId, board, items } = await makeItems(3);
+  const [one, two, three] = items;
+  const elsewhere = (await makeItem()).item;
+  await ada.patch(`${board}/items/${two?.id}`, { data: { a: 'x'.repeat(9000) } });
+  const before = (await ada.get(board)).body;
+  const write = { op: 'update', id: one?.id, item: { text: 'written' } };
+  const more = { op: 'create', item: { text: 'written' } };
+  const stored = 'is more than a board can keep';
+  const big = { a: 'x'.repeat(17_000) };
+
+  const invalid: Array<[object, string, string]> = [
+    [{}, '/op', 'is missing'],
+    [{ op: 'move' }, '/op', 'must be one of create, update, delete'],
+    [{ op: 'create' }, '/item', 'is missing'],
+    [{ op: 'create', item: {} }, '/item/text', 'is missing'],
+    [{ op: 'create', item: { text: 'x', colour: 1 } }, '/item/colour', 'is not a field that is known here'],
+    [{ op: 'create', id: three?.id, item: { text: 'x' } }, '/id', 'does not belong to create'],
+    [{ op: 'create', ifMatch: 1, item: { text: 'x' } }, '/ifMatch', 'does not belong to create'],
+    [{ op: 'update', item: { text: 'x' } }, '/id', 'is missing'],
+    [{ op: 'update', id: three?.id }, '/item', 'is missing'],
+    [{ op: 'update', id: three?.id, item: {} }, '/item', 'must name a field'],
+    [{ op: 'update', id: three?.id, item: { x: 'a' } }, '/item/x', 'must be number'],
+    [{ op: 'update', id: three?.id, item: { text: 'a\0' } }, '/item/text', 'must not contain the character U+0000'],
+    [{ op: 'update', id: 'x', item: { x: 1 } }, '/id', 'must match format "uuid"'],
+    [{ op: 'delete' }, '/id', 'is missing'],
+    [{ op: 'delete', id: three?.id, item: { text: 'x' } }, '/item', 'does not belong to delete'],
+    [{ op: 'delete', id: three?.id, ifMatch: 0 }, '/ifMatch', 'must be >= 1'],
+    [{ op: 'delete', id: one?.id.toUpperCase() }, '/id', 'is the item of /operations/0 too'],
+    [{ op: 'create', item: { text: 'x', rank: 'b0' } }, '/item/rank', stored],
+    [{ op: 'create', item: { text: 'x', data: big } }, '/item/data', stored],
+    [{ op: 'update', id: three?.id, item: { rank: 'a00' } }, '/item/rank', stored],
+    [{ op: 'update', id: two?.id, item: { data: { b: 'x'.repeat(9000) } } }, '/item/data', stored],
+  ];
+  for (const [operation, path, message] of invalid) {
+    const answer = await ada.post(`${board}/batch`, { operations: [write, more, operation, more] });
+    const errors = [{ path: `/operations/2${path}`, message }];
+    sameProblem(t, answer, 'TB_INVALID', { errors, message: JSON.stringify(operation).slice(0, 60) });
+  }
+  for (const operations of [undefined, [], {}, Array.from({ length: 501 }, () => more)]) {
+    const answer = await ada.post(`${board}/batch`, { operations });
+    sameProblem(t, answer, 'TB_INVALID', { errors: answer.body.errors, message: 'how many' });
+  }
+
+  const gone = [unknownId, elsewhere.id].map((id) => ({ op: 'delete', id }));
+  const unknown = await ada.post(`${board}/batch`, { operations: [write, gone[0], more, { ...gone[1], ifMatch: 5 }] });
+  sameProblem(t, unknown, 'TB_ITEM_GONE', {
+    errors: [1, 3].map((index) => ({ path: `/operations/${index}/id`, message: 'is no item of this board' })),
+  });
+
+  const stale = { op: 'update', id: two?.id, ifMatch: 1, item: { data: { a: 'mine' }, x: 5 } };
+  const staleToo = { op: 'delete', id: three?.id, ifMatch: 4 };
+  const answer = await ada.post(
+    `${board}/batch`,
+    { operations: [write, more, stale, staleToo] },
+    { 'idempotency-key': boardId },
+  );
+  const conflict = conflictIn(t, answer, 'stale', [
+    { path: '/operations/2/ifMatch', message: 'is not 2' },
+    { path: '/operations/3/ifMatch', message: 'is not 1' },
+  ]);
+  t.match(conflict, { current: { version: 2 }, base: two, conflicts: [{ field: 'data', actor: { name: 'Ada' } }] });
+  t.same((await ada.get(board)).body, before, 'nothing of all this was written');
+  t.same(await database.sql('select from idempotency_keys where key = $1', [boardId]), []);
+});
+
+t.test('a batch may have 1 MiB, and so many faults make a short answer', async (t) => {
+  const { board } = await makeItems(1);
+  const body = (bytes: number) => {
+    const text = JSON.stringify({
+      operations: Array.from({ length: 100 }, () => ({ op: 'create', item: { text: 'x'.repeat(10_000) } })),
+    });
+    return text + ' '.repeat(bytes - text.length);
+  };
+  t.equal((await ada.post(`${board}/batch`, body(2 ** 20))).status, 200);
+  sameProblem(t, await ada.post(`${board}/batch`, body(2 ** 20 + 1)), 'TB_TOO_LARGE');
+  const operations = Array.from({ length: 500 }, () => ({ op: 'update' }));
+  t.equal((await ada.post(`${board}/batch`, { operations })).body.errors.length, 20);
+});
+
+t.test('batches, writers past the API and the end of the board, all at once, do not deadlock (E2)', async (t) => {
+  const { boardId, board, ids } = await makeItems(30);
+  const seen = new Map<number, number>();
+  const write = async (writer: number) => {
+    for (let turn = 0; turn < 8; turn += 1) {
+      const shuffled = ids.map((id, index) => ({ id, key: (index * 7 + writer * 11 + turn * 13) % 31 }));
+      shuffled.sort((a, b) => a.key - b.key);
+      const operations = shuffled
+        .slice(0, 15)
+        .map(({ id }) => ({ op: 'update', id, item: { x: writer * 100 + turn } }));
+      const create = { op: 'create', item: { text: 'more' } };
+      const { status } = await ada
+        .at(writer % 2 ? node : other)
+        .post(`${board}/batch`, { operations: [create, ...operations] });
+      seen.set(status, (seen.get(status) ?? 0) + 1);
+      await ada.patch(`${board}/items/${ids[(writer + turn) % 30]}`, { y: turn });
+    }
+  };
+  const writers = range(1, 6).map(write);
+  for (let turn = 0; turn < 10; turn += 1) {
+    await database.sql(
+      'update items set y = y + 1 where id in (select id from items where board_id = $1 order by id for update)',
+      [boardId],
+    );
+  }
+  await Promise.all(writers);
+  t.same([...seen.keys()], [200], JSON.stringify([...seen]));
+  const [log] = await database.sql(
+    'select head::int, (select count(*)::int from board_events where board_id = $1) as count from board_log where board_id = $1',
+    [boardId],
+  );
+  t.equal(log?.head, log?.count, 'the log has no gap');
+
+  for (let round = 0; round < 6; round += 1) {
+    const short = await makeItems(10);
+    const operations = [
+      { op: 'create', item: { text: 'late' } },
+      ...short.ids.toReversed().map((id) => ({ op: 'update', id, item: { text: 'late' } })),
+    ];
+    const answers = await Promise.all([
+      ada.post(`${short.board}/batch`, { operations }),
+      ada.at(other).post(`${short.board}/batch`, { operations }),
+      ada.delete(short.board),
+    ]);
+    t.ok(
+      answers.every(({ status }) => [200, 204, 404].includes(status)),
+      answers.map(({ status }) => status).join(),
+    );
+  }
+  const [stat] = await database.sql('select deadlocks::int from pg_stat_database where datname = current_database()');
+  t.equal(stat?.deadlocks, 0);
+});
+
+t.test('five hundred at once are one transaction, and quick', async (t) => {
+  const start = performance.now();
+  const { boardId, board, ids } = await makeItems(500);
+  const made = performance.now();
+  const operations = ids.map((id, n) =>
+    n % 5 ? { op: 'update', id, item: { x: n }, ifMatch: 1 } : { op: 'delete', id },
+  );
+  const { status, body } = await ada.post(`${board}/batch`, { operations });
+  t.equal(status, 200);
+  t.same(
+    body.results.map(({ id }: Item) => id),
+    ids,
+  );
+  t.equal(await headOf(boardId), 1002);
+  t.comment(`create ${Math.round(made - start)} ms, change ${Math.round(performance.now() - made)} ms`);
+  t.ok(performance.now() - start < 8000);
 });

@@ -118,8 +118,8 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
     if (refusesTokens || isWrite || /\/(events|invites|accept)$/.test(path)) expected.add('403');
     for (const status of furtherErrors[title] ?? []) expected.add(status);
     if (named.length > 0) expected.add('404');
-    if (isWrite && path.includes('/members')) expected.add('409');
-    if (isWrite && path.includes('{itemId}')) expected.add('412');
+    if (isWrite && /members|batch/.test(path)) expected.add('409');
+    if (isWrite && /itemId|batch/.test(path)) expected.add('412');
     if (path.startsWith('/invites/')) expected.add('410');
     if (path.endsWith('/events')) for (const status of ['406', '429']) expected.add(status);
     const isDoneOnce = parameters.some(({ in: place, name }) => place === 'header' && name === 'idempotency-key');
@@ -193,6 +193,15 @@ t.test('every answer is as the document says, and has no field that it does not 
     await check(ada, 'PATCH', itemAddress, { text: 'Mine' }, { 'if-match': tag });
     await check(ada, 'DELETE', itemAddress, undefined, { 'if-match': tag });
   }
+  const [create, update] = [
+    { op: 'create', item: { text: 'x' } },
+    { op: 'update', id: item.id, item: { text: 'x' } },
+  ];
+  const { results } = await check(ada, 'POST', `${address}/batch`, { operations: [create, update] });
+  const remove = { op: 'delete', id: results[0].id };
+  await check(ada, 'POST', `${address}/batch`, { operations: [remove] });
+  await check(ada, 'POST', `${address}/batch`, { operations: [remove] });
+  await check(ada, 'POST', `${address}/batch`, { operations: [{ ...update, ifMatch: 1 }] });
   const { cursor } = await check(ada, 'GET', address);
   await check(ada, 'GET', address, undefined, { 'if-none-match': `"${cursor}"` });
   await check(ada, 'GET', `${address}/events?limit=3`, undefined, json);
@@ -222,6 +231,7 @@ t.test('every answer is as the document says, and has no field that it does not 
     ['GET', itemAddress],
     ['PATCH', itemAddress, { text: 'x' }],
     ['DELETE', itemAddress],
+    ['POST', `${address}/batch`, { operations: [create] }],
     ['GET', `${address}/events`],
     ['GET', `${address}/presence`],
   ] as Array<[string, string, object?]>) {

@@ -1,0 +1,55 @@
+// POST /boards/:id/batch.
+
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { jsonResponse, problemResponses, Uuid } from '../http/schemas.ts';
+import { Batch, BatchResult, checkOperations } from './batch.ts';
+import { conflictResponse } from './conflict.ts';
+import { explainBatchRefusal } from './item-refusal.ts';
+import { sendWritten, writerHeaders, writerOf } from './writer.ts';
+
+const BODY_LIMIT = 1024 * 1024;
+
+export const batchRoutes: FastifyPluginAsyncTypebox = async (app) => {
+  // Before the body is read: who is nobody here sends nothing that is worth parsing.
+  app.addHook('onRequest', app.requireSession);
+
+  app.post(
+    '/boards/:id/batch',
+    {
+      bodyLimit: BODY_LIMIT,
+      schema: {
+        tags: ['Boards and items'],
+        security: [{ session: [] }],
+        summary: 'Create, change and delete many items at once',
+        description:
+          'All or nothing, in one transaction: the events follow each other in the log. What cannot be done is named in ' +
+          '`errors` by its place, such as `/operations/3/id`. A batch names an item once at most. One that names an ' +
+          'item that is not on the board answers 409 `TB_ITEM_GONE`; one whose `ifMatch` is no longer the version of ' +
+          'its item answers 412 `TB_CONFLICT`, with `current`, `base` and `conflicts` of the first of those.',
+        params: Type.Object({ id: Uuid }),
+        headers: writerHeaders,
+        body: Batch,
+        response: {
+          200: jsonResponse(
+            'Done.',
+            Type.Object({
+              results: Type.Array(BatchResult, { description: 'One for each operation, in their order.' }),
+            }),
+            'Idempotent-Replayed',
+          ),
+          ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 503),
+          ...conflictResponse,
+        },
+      },
+    },
+    async (request, reply) => {
+      const writer = writerOf(request);
+      const { operations } = request.body;
+      checkOperations(operations);
+      const written = await app.batches.write(writer, request.params.id, operations);
+      if (!written) throw await explainBatchRefusal(app, writer.userId, request.params.id, operations);
+      return sendWritten(reply, 'results', written);
+    },
+  );
+};

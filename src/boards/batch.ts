@@ -1,0 +1,81 @@
+// Many writes of items in one request: its form, and what no schema can say about it.
+
+import { type Static, Type } from 'typebox';
+import { type InputFault, invalidInput } from '../errors.ts';
+import { oneOf, Uuid } from '../http/schemas.ts';
+import { ItemPatch } from './board.ts';
+import { MAX_VERSION } from './if-match.ts';
+
+export const MAX_OPERATIONS = 500;
+
+const Operation = Type.Object(
+  {
+    op: oneOf(['create', 'update', 'delete']),
+    id: Type.Optional(Type.String({ format: 'uuid', description: 'Of the item, for `update` and `delete`.' })),
+    ifMatch: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: MAX_VERSION,
+        description: 'For `update` and `delete`: the version that the item must have.',
+      }),
+    ),
+    item: Type.Optional(
+      Type.Object(ItemPatch.properties, {
+        additionalProperties: false,
+        description: 'For `create`, the new item, with at least its `text`; for `update`, a merge patch.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+export type Operation = Static<typeof Operation>;
+
+/** Body of `POST /boards/:id/batch`. */
+export const Batch = Type.Object(
+  { operations: Type.Array(Operation, { minItems: 1, maxItems: MAX_OPERATIONS }) },
+  { additionalProperties: false },
+);
+
+export const BatchResult = Type.Object({
+  id: Uuid,
+  item: Type.Union([Type.Ref('Item'), Type.Null()], { description: 'null when it was deleted.' }),
+});
+export type BatchResult = Static<typeof BatchResult>;
+
+/** @throws Problem TB_INVALID that names each fault by its place */
+export function checkOperations(operations: Operation[]): void {
+  const faults = [...operations.flatMap(findFaults), ...findRepeats(operations)];
+  if (faults.length > 0) throw invalidInput(faults);
+}
+
+function findFaults({ op, id, ifMatch, item }: Operation, index: number): InputFault[] {
+  const at = `/operations/${index}`;
+  const stray = (field: string) => ({ path: `${at}/${field}`, message: `does not belong to ${op}` });
+  const missing = (field: string) => ({ path: `${at}/${field}`, message: 'is missing' });
+  const faults: InputFault[] = [];
+  if (op === 'create') {
+    if (id !== undefined) faults.push(stray('id'));
+    if (ifMatch !== undefined) faults.push(stray('ifMatch'));
+    if (item?.text === undefined) faults.push(missing(item ? 'item/text' : 'item'));
+    return faults;
+  }
+  if (id === undefined) faults.push(missing('id'));
+  if (op === 'delete' && item) faults.push(stray('item'));
+  if (op === 'update' && !item) faults.push(missing('item'));
+  if (op === 'update' && item && Object.keys(item).length === 0) {
+    faults.push({ path: `${at}/item`, message: 'must name a field' });
+  }
+  return faults;
+}
+
+/** One statement changes a row once; and what two changes of one item in one instant mean, nobody should have to guess. */
+function findRepeats(operations: Operation[]): InputFault[] {
+  const first = new Map<string, number>();
+  return operations.flatMap(({ id }, index) => {
+    if (id === undefined) return [];
+    const before = first.get(id.toLowerCase());
+    if (before === undefined) first.set(id.toLowerCase(), index);
+    else return [{ path: `/operations/${index}/id`, message: `is the item of /operations/${before} too` }];
+    return [];
+  });
+}
