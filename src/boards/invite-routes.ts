@@ -54,9 +54,9 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ publicUrl: string | undef
       },
     },
     async (request, reply) => {
-      const userId = request.session.user.id;
-      const created = await app.invites.create(userId, request.params.id, request.body);
-      if (!created) throw await explainRefusal(app.boards, 'own', userId, request.params.id);
+      const writer = writerOf(request);
+      const created = await app.invites.create(writer, request.params.id, request.body);
+      if (!created) throw await explainRefusal(app.boards, 'own', writer.userId, request.params.id);
       const base = publicUrl?.replace(/\/$/, '') ?? `${request.protocol}://${request.host}`;
       return reply.code(201).send({ ...created, url: `${base}/invites/${created.token}` });
     },

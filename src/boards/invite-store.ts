@@ -17,11 +17,11 @@ export interface FoundInvite extends Invitation {
 
 export interface InviteStore {
   /**
-   * The token is kept nowhere but in what this returns.
+   * The token is kept nowhere but in what this returns, so no key is heeded: a repeat makes another invite.
    *
-   * @returns undefined when the user is not an owner
+   * @returns undefined when the writer is not an owner
    */
-  create(userId: string, boardId: string, invite: NewInvite): Promise<{ invite: Invite; token: string } | undefined>;
+  create(writer: Writer, boardId: string, invite: NewInvite): Promise<{ invite: Invite; token: string } | undefined>;
   /** Those that still let somebody in, the newest first. @returns undefined when the user is not an owner */
   list(userId: string, boardId: string): Promise<Invite[] | undefined>;
   /** Also one that has ended. @returns undefined when there is no such invite or the writer is not an owner */
@@ -34,10 +34,9 @@ export interface InviteStore {
 
 export function createInviteStore(pool: Pool, writeBoard: WriteBoard): InviteStore {
   return {
-    async create(userId, boardId, { role, expiresInHours, maxUses }) {
+    async create(writer, boardId, { role, expiresInHours, maxUses }) {
       const token = randomBytes(TOKEN_BYTES).toString('base64url');
-      // Without a key: a repeat could not be given the token again. It makes another invite.
-      const created = await writeBoard<Invite>({ userId, streamId: undefined, key: undefined }, boardId, {
+      const created = await writeBoard<Invite>({ ...writer, key: undefined }, boardId, {
         name: 'invite-create',
         text: `written as (
                  insert into invites (id, board_id, token_hash, role, max_uses, created_by, expires_at)
