@@ -36,9 +36,10 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ publicUrl: string | undef
         ...common,
         summary: 'Make a link that invites to a board',
         description:
-          'For owners. The token is in this answer and kept nowhere: so this takes no `Idempotency-Key`, and a repeat ' +
-          'makes another invite. Invites end when who made them is no longer an owner.',
+          'For owners. The token is in this answer and kept nowhere. A repeat with the same `Idempotency-Key` answers with ' +
+          'another link, which leads to the same invite. Invites end when who made them is no longer an owner.',
         params: boardParams,
+        headers: writerHeaders,
         body: NewInvite,
         response: {
           201: jsonResponse(
@@ -48,8 +49,9 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ publicUrl: string | undef
               token: Type.String({ description: 'The secret in the link.' }),
               url: Type.String({ format: 'uri', description: 'The link to hand out.' }),
             }),
+            'Idempotent-Replayed',
           ),
-          ...problemResponses(400, 401, 403, 404, 413, 415, 503),
+          ...problemResponses(400, 401, 403, 404, 413, 415, 422, 503),
         },
       },
     },
@@ -58,7 +60,9 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ publicUrl: string | undef
       const created = await app.invites.create(writer, request.params.id, request.body);
       if (!created) throw await explainRefusal(app.boards, 'own', writer.userId, request.params.id);
       const base = publicUrl?.replace(/\/$/, '') ?? `${request.protocol}://${request.host}`;
-      return reply.code(201).send({ ...created, url: `${base}/invites/${created.token}` });
+      const { invite, token, isReplay } = created;
+      if (isReplay) reply.header('idempotent-replayed', 'true');
+      return reply.code(201).send({ invite, token, url: `${base}/invites/${token}` });
     },
   );
 

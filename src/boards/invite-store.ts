@@ -15,13 +15,19 @@ export interface FoundInvite extends Invitation {
   end: InviteEnd | null;
 }
 
+export interface MadeInvite extends Pick<Written<Invite>, 'isReplay'> {
+  invite: Invite;
+  /** The secret in the link. */
+  token: string;
+}
+
 export interface InviteStore {
   /**
-   * The token is kept nowhere but in what this returns, so no key is heeded: a repeat makes another invite.
+   * The token is kept nowhere but in what this returns. A repeat gets another one, for the same invite.
    *
    * @returns undefined when the writer is not an owner
    */
-  create(writer: Writer, boardId: string, invite: NewInvite): Promise<{ invite: Invite; token: string } | undefined>;
+  create(writer: Writer, boardId: string, invite: NewInvite): Promise<MadeInvite | undefined>;
   /** Those that still let somebody in, the newest first. @returns undefined when the user is not an owner */
   list(userId: string, boardId: string): Promise<Invite[] | undefined>;
   /** Also one that has ended. @returns undefined when there is no such invite or the writer is not an owner */
@@ -36,18 +42,25 @@ export function createInviteStore(pool: Pool, writeBoard: WriteBoard): InviteSto
   return {
     async create(writer, boardId, { role, expiresInHours, maxUses }) {
       const token = randomBytes(TOKEN_BYTES).toString('base64url');
-      const created = await writeBoard<Invite>({ ...writer, key: undefined }, boardId, {
+      const created = await writeBoard<Invite>(writer, boardId, {
         name: 'invite-create',
-        text: `written as (
-                 insert into invites (id, board_id, token_hash, role, max_uses, created_by, expires_at)
-                 select $4, $3, $5, $6, $7, $1, now() + make_interval(hours => $8)
+        text: `made as (
+                 insert into invites (id, board_id, role, max_uses, created_by, expires_at)
+                 select $4, $3, $6, $7, $1, now() + make_interval(hours => $8)
                  from context, members
                  where members.board_id = $3 and members.user_id = $1 and members.role = 'owner'
-                 returning invite_object(invites) as object
+                 returning id, invite_object(invites) as object
+               ), linked as (
+                 insert into invite_links (token_hash, invite_id) select $5, id from made
+               ), written as (
+                 select object from made
                )`,
         values: [uuidv7(), hash(token), role, maxUses, expiresInHours],
       });
-      return created && { invite: created.resource, token };
+      if (!created) return undefined;
+      const { resource: invite, isReplay } = created;
+      const isLinked = !isReplay || (await addLink(pool, token, invite.id, writer.userId));
+      return isLinked ? { invite, token, isReplay } : undefined;
     },
 
     async list(userId, boardId) {
@@ -83,7 +96,8 @@ export function createInviteStore(pool: Pool, writeBoard: WriteBoard): InviteSto
                  json_build_object('id', invites.created_by, 'name', coalesce(users.name, 'Deleted user')) as "invitedBy",
                  rfc3339(invites.expires_at) as "expiresAt", members.role as "yourRole",
                  case when not covers_role(members.role, invites.role) then invite_end(invites) end as end
-               from invites
+               from invite_links
+               join invites on invites.id = invite_links.invite_id
                join boards on boards.id = invites.board_id
                left join users on users.id = invites.created_by
                left join members on members.board_id = invites.board_id and members.user_id = $2
@@ -106,6 +120,18 @@ export function createInviteStore(pool: Pool, writeBoard: WriteBoard): InviteSto
       });
     },
   };
+}
+
+/** @returns false when the user is no owner any more, or the invite went with its board */
+async function addLink(pool: Pool, token: string, inviteId: string, userId: string): Promise<boolean> {
+  const { rowCount } = await pool.query({
+    name: 'invite-link',
+    text: `insert into invite_links (token_hash, invite_id)
+           select $1, invites.id from invites join members using (board_id)
+           where invites.id = $2 and members.user_id = $3 and members.role = 'owner'`,
+    values: [hash(token), inviteId, userId],
+  });
+  return rowCount === 1;
 }
 
 function hash(token: string): Buffer {

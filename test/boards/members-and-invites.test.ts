@@ -227,6 +227,34 @@ async function makeInvite(board: string, fields: object = { role: 'editor' }) {
   return { invite, token, link: `/invites/${token}`, accept: `/invites/${token}/accept` };
 }
 
+t.test('an invite is made once per key, and each repeat gets a link that leads to it', async (t) => {
+  const { boardId, board } = await makeBoard();
+  const key = { 'idempotency-key': `${boardId}-invite` };
+  const make = (client: Client, role = 'viewer', at = node) =>
+    client.at(at).post(`${board}/invites`, { role, maxUses: 2 }, key);
+  const [first, second] = await Promise.all([make(ada), make(ada, 'viewer', other)]);
+  t.same([first.status, second.status], [201, 201]);
+  t.same(second.body.invite, first.body.invite);
+  t.same((await ada.get(`${board}/invites`)).body.invites, [first.body.invite]);
+  const replays = [first, second].map(({ headers }) => headers.get('idempotent-replayed'));
+  t.same(replays.sort(), [null, 'true']);
+  t.not(second.body.token, first.body.token, 'the first token is kept nowhere');
+  sameProblem(t, await make(ada, 'editor'), 'TB_KEY_REUSED');
+
+  const guests = await Promise.all(['Cy', 'Di', 'Eve'].map((name) => Client.signUp(node, name)));
+  const accept = ({ body }: Answer, index: number) =>
+    guests[index]?.post(`/invites/${body.token}/accept`, undefined) as Promise<Answer>;
+  t.same([(await accept(first, 0)).status, (await accept(second, 1)).status], [200, 200]);
+  sameProblem(t, await accept(first, 2), 'TB_INVITE_ENDED', { message: 'both count as uses of one invite' });
+
+  const member = `${board}/members`;
+  await ada.post(member, { userId: bob.user.id, role: 'owner' });
+  t.equal((await bob.patch(`${member}/${ada.user.id}`, { role: 'viewer' })).status, 200);
+  sameProblem(t, await make(ada), 'TB_FORBIDDEN', { message: 'no link for who is an owner no more' });
+  t.equal((await bob.delete(board)).status, 204);
+  sameProblem(t, await make(ada), 'TB_NOT_FOUND');
+});
+
 t.test('a link lets others in, with the role that it gives and for as long as it says', async (t) => {
   const { boardId, board } = await makeBoard();
   const created = await ada.post(`${board}/invites`, { role: 'editor' });

@@ -24,12 +24,10 @@ create constraint trigger keep_owner_on_update after update on members
   deferrable initially deferred for each row when (old.role = 'owner' and new.role <> 'owner')
   execute function keep_owner();
 
--- No event tells of invites: the log is for all members, and these are the owners' business. The link carries the
--- token, the table only its SHA-256: whoever reads the table can join nothing.
+-- No event tells of invites: the log is for all members, and these are the owners' business.
 create table invites (
   id         uuid primary key default uuid_v7(),
   board_id   uuid not null references boards on delete cascade,
-  token_hash bytea not null unique check (octet_length(token_hash) = 32),
   role       text not null check (role in ('editor', 'viewer')),
   max_uses   integer check (max_uses > 0), -- null: no limit
   uses       integer not null default 0,
@@ -40,6 +38,14 @@ create table invites (
   check (uses <= max_uses)
 );
 create index invites_board_id on invites (board_id);
+
+-- The link carries the token, the table only its SHA-256: whoever reads the table can join nothing. For the same reason
+-- a repeat of the request that made the invite cannot be told the token again; it gets another link to the same invite.
+create table invite_links (
+  token_hash bytea primary key check (octet_length(token_hash) = 32),
+  invite_id  uuid not null references invites on delete cascade
+);
+create index invite_links_invite_id on invite_links (invite_id);
 
 create type public_invite as (
   id uuid, "boardId" uuid, role text, "maxUses" integer, uses integer,
@@ -78,11 +84,12 @@ return had is not null and (had = 'owner' or had = offered or offered = 'viewer'
 -- takes locks.
 create function use_invite(hash bytea, guest uuid) returns text language plpgsql as $$
 declare
+  invited uuid := (select invite_id from invite_links where token_hash = hash);
   invite invites;
   had text;
 begin
-  perform from boards where id = (select board_id from invites where token_hash = hash) for key share;
-  select * into invite from invites where token_hash = hash for no key update;
+  perform from boards where id = (select board_id from invites where id = invited) for key share;
+  select * into invite from invites where id = invited for no key update;
   select role into had from members where board_id = invite.board_id and user_id = guest;
   if covers_role(had, invite.role) then
     return had;
