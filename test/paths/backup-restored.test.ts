@@ -75,3 +75,30 @@ t.test('whose membership the restored history never had is shown nothing of it (
   }
   t.equal((await ada.get(`/boards/${boardId}`)).status, 200);
 });
+
+t.test('forty streams that are reset at once look four memberships up at a time (E5)', async (t) => {
+  const { url, sql } = await useDatabase(t);
+  const node = await startNode(t, url);
+  const { ada, boardId } = await openBoard(t, node);
+  const streams = await Promise.all(Array.from({ length: 40 }, () => openStream(t, node.url, boardId, ada)));
+  await Promise.all(streams.map((stream) => stream.next('ready')));
+
+  const { boards } = node.app;
+  const roleOf = boards.roleOf.bind(boards);
+  let [underWay, most, all] = [0, 0, 0];
+  boards.roleOf = async (...which) => {
+    underWay += 1;
+    all += 1;
+    most = Math.max(most, underWay);
+    try {
+      return await roleOf(...which);
+    } finally {
+      underWay -= 1;
+    }
+  };
+  await sql('update log_epoch set value = gen_random_uuid()');
+  await sql('insert into items (board_id, text) values ($1, $2)', [boardId, 'anew']);
+  await Promise.all(streams.map((stream) => stream.next('reset')));
+  t.ok(all >= 40, 'each stream asked again');
+  t.equal(most, 4, 'the pool has ten connections, and writes need some of them meanwhile');
+});
