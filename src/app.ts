@@ -92,6 +92,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   await app.register(boardsPlugin);
   await app.register(streamsPlugin, {
     rings: { bytesPerBoard: config.ringBytesPerBoard, bytesPerNode: config.ringBytesPerNode },
+    readRemaining: (credentialIds) => app.credentials.readRemaining(credentialIds),
   });
   await app.register(livenessPlugin, {
     redisUrl: config.redisUrl,

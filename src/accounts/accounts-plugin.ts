@@ -12,6 +12,7 @@ import { Accounts } from './accounts.ts';
 import { AttemptLimits } from './attempt-limits.ts';
 import type { Caller } from './caller.ts';
 import { SESSION_COOKIE, unauthenticated, wrongToken } from './challenge.ts';
+import { type CredentialStore, createCredentialStore } from './credential-store.ts';
 import { createPasswords } from './passwords.ts';
 import { createSessionStore, type SessionStore } from './session-store.ts';
 import { TOKEN_PREFIX } from './token.ts';
@@ -25,6 +26,7 @@ declare module 'fastify' {
     accountStore: AccountStore;
     sessions: SessionStore;
     tokens: TokenStore;
+    credentials: CredentialStore;
     /** An onRequest hook (or a later one): the route is for those who say who they are. Sets `request.session`. */
     requireSession: (request: FastifyRequest) => Promise<void>;
   }
@@ -62,6 +64,8 @@ export default fastifyPlugin(
     );
     app.decorate('sessions', sessions);
     app.decorate('tokens', tokens);
+    // The end of access must not wait behind writers that hold the whole of the other pool (E6).
+    app.decorate('credentials', createCredentialStore(app.logPool));
 
     app.decorate('requireSession', async (request: FastifyRequest) => {
       callers.set(request, await findCaller(request, sessions, tokens));

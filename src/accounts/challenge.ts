@@ -16,6 +16,12 @@ export function unauthenticated(): Problem {
   return new Problem('TB_UNAUTHENTICATED', detail, { headers: unauthenticatedHeaders });
 }
 
+/** For a request that was good when it came. */
+export function endedMeanwhile(): Problem {
+  const detail = 'The session or token that you came with has ended meanwhile: sign in, or send another token.';
+  return new Problem('TB_UNAUTHENTICATED', detail, { headers: unauthenticatedHeaders });
+}
+
 /** For a token that is none, or none any more (RFC 6750, 3.1). */
 export function wrongToken(): Problem {
   return new Problem('TB_UNAUTHENTICATED', 'This token is unknown, or has ended: make another one (POST /tokens).', {

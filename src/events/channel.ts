@@ -1,4 +1,7 @@
-// The Postgres channel of one board: the one place that makes and reads its name.
+// The Postgres channels, that of each board and that of all nodes: the one place that makes and reads their names.
+
+/** On which the end of sessions and tokens is announced (postgres/migrations/0010_access.sql). */
+export const ACCESS_CHANNEL = 'access_ended';
 
 const PREFIX = 'board_';
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

@@ -1,9 +1,10 @@
-// Hears what Postgres announces: one dedicated connection, one channel for each board that is open on this node.
+// Hears what Postgres announces: one dedicated connection, one channel for each board that is open on this node, and one
+// for the end of sessions and tokens.
 
 import type { Client, Notification } from 'pg';
 import type { Logger } from '../logger.ts';
 import { DedicatedConnection } from '../postgres/dedicated-connection.ts';
-import { boardOf, channelOf } from './channel.ts';
+import { ACCESS_CHANNEL, boardOf, channelOf } from './channel.ts';
 
 /** LISTEN statements of one round trip. */
 const BATCH = 1000;
@@ -15,6 +16,8 @@ export interface ListenerReceiver {
    * hint only: anyone may NOTIFY.
    */
   onNotification(boardId: string, head: number | undefined): void;
+  /** These sessions or tokens have ended, or end sooner than they did. A hint only, of any text. */
+  onAccessEnded(credentialIds: string[]): void;
   /**
    * After each (re)connect, when all wanted channels are registered. What was announced in between is lost: the
    * receiver compares the heads.
@@ -97,16 +100,22 @@ export class Listener {
     this.#toRelease.clear();
     for (const boardId of this.#wanted) this.#toRegister.add(boardId);
     await this.#registering;
+    await client.query(`listen ${ACCESS_CHANNEL}`);
     while (this.#toRegister.size > 0) await this.#registerBatch(client);
     const { rows } = await client.query<{ epoch: string }>('select current_epoch() as epoch');
     this.#epoch = rows[0]?.epoch ?? '';
     for (const receiver of this.#receivers) receiver.onConnected(this.#epoch);
   }
 
-  #onNotification({ channel, payload }: Notification): void {
+  #onNotification({ channel, payload = '' }: Notification): void {
+    if (channel === ACCESS_CHANNEL) {
+      const credentialIds = payload.split(',');
+      for (const receiver of this.#receivers) receiver.onAccessEnded(credentialIds);
+      return;
+    }
     const boardId = boardOf(channel);
     if (boardId === undefined) return;
-    const head = /^\d{1,15}$/.test(payload ?? '') ? Number(payload) : undefined;
+    const head = /^\d{1,15}$/.test(payload) ? Number(payload) : undefined;
     for (const receiver of this.#receivers) receiver.onNotification(boardId, head);
   }
 
@@ -149,8 +158,9 @@ export class Listener {
     const { rows } = await client.query<{ count: number }>(
       'select count(*)::int as count from pg_listening_channels()',
     );
-    if (rows[0]?.count !== this.#registered.size) {
-      throw new Error(`the server hears ${rows[0]?.count} channels for us instead of ${this.#registered.size}`);
+    const registered = this.#registered.size + 1;
+    if (rows[0]?.count !== registered) {
+      throw new Error(`the server hears ${rows[0]?.count} channels for us instead of ${registered}`);
     }
   }
 }

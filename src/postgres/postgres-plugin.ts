@@ -8,7 +8,7 @@ import type { Pool } from 'pg';
 declare module 'fastify' {
   interface FastifyInstance {
     pool: Pool;
-    /** For reading the log, and nothing that can wait for a lock. */
+    /** For reading what the streams go by, and nothing that can wait for the lock of a row. */
     logPool: Pool;
   }
 }

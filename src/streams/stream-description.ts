@@ -18,13 +18,16 @@ where that cannot be kept, \`reset\` (or, with \`?snapshot=true\`, \`snapshot\`)
 | \`reset\` | cursor | the cursor can't be continued | \`{reason, cursor}\`: fetch the board again; \`reason\` is \`trimmed\`, \`ahead\`, \`epoch\`, \`malformed\` or \`gap\` |
 | \`presence\` | no | after \`ready\` (and \`snapshot\`), then on each change | \`{action: "sync", users, total?}\`: all who have the board open, on any node; or \`{action: "join" | "leave", user}\`. A user is \`{id, name}\` |
 | \`heartbeat\` | no | every \`heartbeatSeconds\` | \`{cursor}\`: the newest event of the board. Who hears nothing for three of them has a dead stream |
-| \`close\` | no | last | \`{reason, retry}\`; \`reason\` is \`shutdown\`, \`busy\`, \`rotated\`, \`slow\`, \`revoked\` or \`deleted\`; \`retry: false\` means that the next attempt will be refused |
+| \`close\` | no | last | \`{reason, retry}\`; \`reason\` is \`shutdown\`, \`busy\`, \`rotated\`, \`slow\`, \`revoked\`, \`expired\` or \`deleted\`; \`retry: false\` means that the next attempt will be refused |
 
 **Presence.** A user joins with the first stream on the board, on any node, and leaves with the last. A \`sync\` replaces
 all that was told before; it may also come in place of many changes, and to a client that was slow. Between two of them
 each \`leave\` has its \`join\`, or was in the \`sync\`. Who comes back within the hand-over (3 s by default, or the
 \`retry:\` that \`close\` named) has never left. Of more than 1,000 users those with the 1,000 lowest ids are named, and
 \`total\` says how many there are; the stream's own user may then be missing.
+
+**Access ends at once.** When the session or token that opened the stream ends, or the membership, \`close\` comes within
+a second on any node (\`expired\` when its time is over, else \`revoked\`), and nothing after it.
 
 A \`retry:\` field of 1 to 3 s, random per stream, comes first, and another with \`close\`. A node that is going down, or
 that cannot reach its database, answers 200 with \`close\` (\`busy\`): any other status ends an EventSource for good.

@@ -5,10 +5,14 @@ import { createSession } from 'better-sse';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import pLimit from 'p-limit';
 import { uuidv7 } from 'uuidv7';
+import { endedMeanwhile } from '../accounts/challenge.ts';
 import { notFound, Problem } from '../errors.ts';
 import { parseCursor } from '../events/cursor.ts';
 import type { LogExtent } from '../events/event-log.ts';
+import type { Grant } from './access.ts';
+import type { AccessWatch } from './access-watch.ts';
 import { drawRetryMs, openingRetryMs } from './close-reason.ts';
+import { closeFrame } from './frame.ts';
 import type { Hub } from './hub.ts';
 import type { HubBoard } from './hub-board.ts';
 import type { OpenStreams } from './open-streams.ts';
@@ -29,6 +33,7 @@ export interface StreamOpenerOptions {
   hub: Hub;
   openStreams: OpenStreams;
   limits: StreamLimits;
+  accessWatch: AccessWatch;
   waitingBytes: WaitingBytes;
   heartbeatSeconds: number;
   /** Whether the user may see the board now. */
@@ -40,6 +45,8 @@ export interface StreamOpenerOptions {
 export interface StreamRequest {
   userId: string;
   boardId: string;
+  /** What it came with. */
+  grant: Grant;
   /** What the client sent as its last event's id, checked by nobody yet. */
   lastEventId: string | undefined;
   wantsSnapshot: boolean;
@@ -49,12 +56,12 @@ export interface StreamRequest {
  * Takes the reply over and opens a stream on it. Everything that can still be an ordinary answer comes before: once
  * the head has gone, only frames can say anything.
  *
- * @throws Problem TB_NOT_FOUND, TB_TOO_MANY_STREAMS or (this node is full) TB_UNAVAILABLE; the error of the database
- *   when it is away
+ * @throws Problem TB_UNAUTHENTICATED, TB_NOT_FOUND, TB_TOO_MANY_STREAMS or (this node is full) TB_UNAVAILABLE; the error
+ *   of the database when it is away
  */
 export async function openStream(
   options: StreamOpenerOptions,
-  { userId, boardId, lastEventId, wantsSnapshot }: StreamRequest,
+  { userId, boardId, grant, lastEventId, wantsSnapshot }: StreamRequest,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<void> {
@@ -62,8 +69,17 @@ export async function openStream(
   const readSnapshot = wantsSnapshot ? () => lookups(options.readSnapshot, userId, boardId) : undefined;
   const giveBack = limits.take(userId, boardId);
   if (typeof giveBack === 'string') throw refuse(giveBack);
-  const board = await hub.attach(boardId).catch((error) => {
+  // From here on the end of the grant is heard. What has ended it before is looked up beside all the rest.
+  const access = options.accessWatch.admit(grant);
+  const confirmed = access.confirm();
+  // It is awaited below, unless something else fails first.
+  confirmed.catch(() => {});
+  const letGo = () => {
+    access.release();
     giveBack();
+  };
+  const board = await hub.attach(boardId).catch((error) => {
+    letGo();
     throw error;
   });
   let opened = false;
@@ -75,6 +91,8 @@ export async function openStream(
     if (!(await options.maySee(userId, boardId))) throw notFound();
     const snapshot = lastEventId === undefined ? await readSnapshot?.() : undefined;
     if (snapshot) hub.learnEpoch(snapshot.epoch);
+    await confirmed;
+    if (access.ended) throw endedMeanwhile();
 
     reply.hijack();
     const headers = reply.getHeaders() as OutgoingHttpHeaders;
@@ -88,6 +106,10 @@ export async function openStream(
     });
     // It may also have left between the two, which better-sse takes for a connected session.
     if (connection.gone.aborted) return;
+    if (access.ended) {
+      connection.end(closeFrame(access.ended));
+      return;
+    }
 
     const stream: Stream = new Stream({
       id: uuidv7(),
@@ -101,7 +123,7 @@ export async function openStream(
       readSnapshot,
       onEnd: (reason, error) => {
         if (error) request.log.error({ err: error, streamId: stream.id }, 'stream failed');
-        giveBack();
+        letGo();
         openStreams.delete(stream, reason);
       },
     });
@@ -110,6 +132,7 @@ export async function openStream(
     // In the tick in which the stream joins its board: a change of history is noticed here or by the board.
     if (hub.epoch !== epoch) stream.open({ position: board.head, reset: 'epoch' });
     else stream.open(planOpening(lastEventId, epoch, extent), snapshot);
+    access.onEnd((reason) => stream.close(reason));
     // The drain has closed the open streams while this one was on its way.
     if (openStreams.isDraining) stream.close('busy');
   } catch (error) {
@@ -119,7 +142,7 @@ export async function openStream(
   } finally {
     if (!opened) {
       hub.release(board);
-      giveBack();
+      letGo();
     }
   }
 }

@@ -23,11 +23,12 @@ export interface StreamRouteOptions extends Pick<StreamOpenerOptions, 'heartbeat
 }
 
 export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async (app, options) => {
-  const { hub, openStreams, eventLog } = app;
+  const { hub, openStreams, accessWatch, eventLog } = app;
   const openerOptions: StreamOpenerOptions = {
     ...options,
     hub,
     openStreams,
+    accessWatch,
     limits: new StreamLimits(options.limits),
     waitingBytes: new WaitingBytes(options.waitingBytesPerNode),
   };
@@ -68,7 +69,8 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
     },
     async (request, reply) => {
       const { id: boardId } = request.params;
-      const userId = request.session.user.id;
+      const { user, ...grant } = request.session;
+      const userId = user.id;
       // Both fit a client that says nothing (curl's */*): then the first of them it is.
       const type = request.type([STREAM, JSON_TYPE]);
       if (!type) throw new Problem('TB_NOT_ACCEPTABLE', `Accept ${STREAM} or ${JSON_TYPE}.`);
@@ -80,7 +82,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
       if (openStreams.isDraining) throw new Problem('TB_UNAVAILABLE', 'This node is going down.');
       const lastEventId = lastEventIdOf(request.headers, request.query);
       const wantsSnapshot = request.query.snapshot ?? false;
-      await openStream(openerOptions, { userId, boardId, lastEventId, wantsSnapshot }, request, reply);
+      await openStream(openerOptions, { userId, boardId, grant, lastEventId, wantsSnapshot }, request, reply);
     },
   );
 };

@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import { AccessWatch, type ReadRemaining } from './access-watch.ts';
 import type { FrameRingsOptions } from './frame-rings.ts';
 import { Hub } from './hub.ts';
 import { OpenStreams } from './open-streams.ts';
@@ -10,12 +11,19 @@ declare module 'fastify' {
   interface FastifyInstance {
     hub: Hub;
     openStreams: OpenStreams;
+    accessWatch: AccessWatch;
   }
 }
 
-/** @param options `rings`: how much of the newest frames is kept in memory */
+export interface StreamsOptions {
+  /** How much of the newest frames is kept in memory. */
+  rings: FrameRingsOptions;
+  /** Of the sessions and tokens by which streams are open. */
+  readRemaining: ReadRemaining;
+}
+
 export default fastifyPlugin(
-  async (app: FastifyInstance, { rings }: { rings: FrameRingsOptions }) => {
+  async (app: FastifyInstance, { rings, readRemaining }: StreamsOptions) => {
     const { listener, eventLog } = app;
     const hub = new Hub({
       log: eventLog,
@@ -24,9 +32,14 @@ export default fastifyPlugin(
       unlisten: (boardId) => listener.unlisten(boardId),
       rings,
     });
+    const accessWatch = new AccessWatch(readRemaining);
     listener.subscribe({
       onNotification: (boardId, head) => hub.wake(boardId, head),
-      onConnected: (epoch) => hub.resume(epoch),
+      onAccessEnded: (credentialIds) => accessWatch.announced(credentialIds),
+      onConnected: (epoch) => {
+        hub.resume(epoch);
+        accessWatch.recheck();
+      },
     });
     const openStreams = new OpenStreams();
     openStreams.subscribe({
@@ -40,11 +53,18 @@ export default fastifyPlugin(
     });
     app.decorate('hub', hub);
     app.decorate('openStreams', openStreams);
+    app.decorate('accessWatch', accessWatch);
 
-    app.addHook('onReady', async () => hub.start());
+    app.addHook('onReady', async () => {
+      hub.start();
+      accessWatch.start();
+    });
     // Here and not in onClose: the server waits for open responses before it closes, and would wait for ever.
     app.addHook('preClose', async () => openStreams.drain(0));
-    app.addHook('onClose', async () => hub.stop());
+    app.addHook('onClose', async () => {
+      hub.stop();
+      accessWatch.stop();
+    });
   },
   { name: 'streams', dependencies: ['events'] },
 );

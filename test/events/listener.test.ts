@@ -8,10 +8,12 @@ const { sql } = database;
 
 t.test('the listener registers in batches, hears what it registered, and nothing else', async (t) => {
   const heard: Array<[string, number | undefined]> = [];
+  const ended: string[][] = [];
   const epochs: string[] = [];
   const listener = new Listener({ connectionString: database.url, log: { info: () => {}, warn: () => {} } });
   listener.subscribe({
     onNotification: (boardId, head) => void heard.push([boardId, head]),
+    onAccessEnded: (ids) => void ended.push(ids),
     onConnected: (epoch) => void epochs.push(epoch),
   });
   t.teardown(() => listener.stop());
@@ -38,4 +40,12 @@ t.test('the listener registers in batches, hears what it registered, and nothing
   await until(() => heard.length === 3, 'the board that is still heard');
   t.strictSame(heard[2], [ids[1], undefined]);
   await t.rejects(listener.listen('x"; drop table boards; --'), TypeError);
+
+  t.strictSame(ended, [], 'and of what has ended, nothing so far');
+  await sql(`select pg_notify('access_ended', $1)`, [`${ids[0]},${ids[1]}`]);
+  for (const forged of ['', ',', "x'; drop table sessions; --", 'x'.repeat(7999)]) {
+    await sql(`select pg_notify('access_ended', $1)`, [forged]);
+  }
+  await until(() => ended.length === 5, 'all that was announced');
+  t.strictSame(ended[0], [ids[0], ids[1]]);
 });

@@ -95,7 +95,7 @@ t.test('`teamboard migrate` brings a database up to date, and does nothing the s
     outputs,
     [
       'Applied 0001_accounts, 0002_boards, 0003_board_log, 0004_idempotency, 0005_epoch, 0006_origin, 0007_accounts, ' +
-        '0008_session_ids, 0009_sharing.\n',
+        '0008_session_ids, 0009_sharing, 0010_access.\n',
       'Nothing to do.\n',
     ],
     'at once',

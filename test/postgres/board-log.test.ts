@@ -292,6 +292,7 @@ t.test('two nodes that migrate an empty database at once both succeed', async (t
       '0007_accounts',
       '0008_session_ids',
       '0009_sharing',
+      '0010_access',
     ],
     'each file once',
   );

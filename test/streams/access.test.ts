@@ -1,0 +1,324 @@
+// The end of a session or token: what the streams that depend on it are told, also in the moments that are hard to hit.
+
+import t, { type Test } from 'tap';
+import { Client } from '../helpers/client.ts';
+import { type EventStream, openStream } from '../helpers/event-stream.ts';
+import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
+import { startNode, type TestNode, useDatabase } from '../helpers/node.ts';
+import { openBoard } from '../helpers/open-board.ts';
+import { sameProblem } from '../helpers/problem.ts';
+import { until } from '../helpers/until.ts';
+
+const database = await useDatabase(t);
+const { sql } = database;
+const node = await startNode(t, database.url);
+
+const endSession = (client: Client) => sql('delete from sessions where user_id = $1', [client.user.id]);
+/** As at the end of its ninety days, so that no request puts it off. */
+const expireSession = (client: Client, after: string) =>
+  sql(
+    `update sessions set expires_at = now() + $2::interval, created_at = now() + $2::interval - interval '90 days'
+     where user_id = $1`,
+    [client.user.id, after],
+  );
+const addItems = (boardId: string, count: number, bytes = 10) =>
+  sql(`insert into items (board_id, text) select $1, repeat('x', $3::int) from generate_series(1, $2::int)`, [
+    boardId,
+    count,
+    bytes,
+  ]);
+/** Deletes as one whom no trigger hears. */
+const endUnheard = (client: Client) =>
+  sql(`begin; set local session_replication_role = replica;
+       delete from sessions where user_id = '${client.user.id}'; commit`);
+
+/** Waits for the end of the stream, writes on, and looks at its last frames: `close`, and nothing after it. */
+async function expectEnd(t: Test, stream: EventStream, boardId: string, reason: string): Promise<void> {
+  await stream.end();
+  await addItems(boardId, 5);
+  t.match(stream.raw, new RegExp(`retry:\\d+\\nevent:close\\ndata:\\{"reason":"${reason}","retry":false\\}\\n\\n$`));
+  t.equal(stream.frames.filter(({ event }) => event === 'close').length, 1);
+  const [retryMs = 0] = stream.retries.slice(-1);
+  t.ok(retryMs >= 30_000 && retryMs <= 60_000, `${retryMs} ms`);
+}
+
+/** Holds a call of the method at its end, once it has been let through so many times. @returns its arrival; and lets it go on */
+function holdAfter<Name extends string>(
+  t: Test,
+  owner: Record<Name, (...given: never[]) => Promise<unknown>>,
+  name: Name,
+  calls = 1,
+) {
+  const original = owner[name];
+  t.teardown(() => {
+    owner[name] = original;
+  });
+  let left = calls;
+  let arrive = () => {};
+  let goOn = () => {};
+  const arrived = new Promise<void>((resolve) => {
+    arrive = resolve;
+  });
+  const released = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  owner[name] = async (...given) => {
+    const result = await original(...given);
+    left -= 1;
+    if (left === 0) {
+      arrive();
+      await released;
+    }
+    return result;
+  };
+  return { arrived, goOn };
+}
+
+/** A node of its own, whose methods a test may hold, with a user of a board. */
+async function startHeld(t: Test): Promise<{ own: TestNode; ada: Client; boardId: string }> {
+  const own = await startNode(t, database.url);
+  const ada = await Client.signUp(own);
+  return { own, ada, boardId: await ada.createBoard() };
+}
+
+t.test('a session that ends between its check and the registration opens nothing (E6, threat 10)', async (t) => {
+  const { own, ada, boardId } = await startHeld(t);
+  const { arrived, goOn } = holdAfter(t, own.app.sessions, 'find');
+  const answer = ada.get(`/boards/${boardId}/events`);
+  await arrived;
+  await endUnheard(ada);
+  goOn();
+  sameProblem(t, await answer, 'TB_UNAUTHENTICATED');
+  t.match((await answer).headers.get('www-authenticate'), /cookie-name="tb_session"/);
+  t.equal(own.app.openStreams.size, 0);
+});
+
+for (const query of ['', '?snapshot=true']) {
+  t.test(`a session that ends while the stream is on its way opens nothing${query} (E6, threat 10)`, async (t) => {
+    const { own, ada, boardId } = await startHeld(t);
+    // The last of what is looked up; the session was confirmed beside the first of it.
+    const { arrived, goOn } = query
+      ? holdAfter(t, own.app.snapshots, 'read')
+      : holdAfter(t, own.app.boards, 'roleOf', 2);
+    const heard = holdAfter(t, own.app.credentials, 'readRemaining', 2);
+    heard.goOn();
+    const answer = ada.get(`/boards/${boardId}/events${query}`);
+    await arrived;
+    await endSession(ada);
+    await heard.arrived;
+    goOn();
+    sameProblem(t, await answer, 'TB_UNAUTHENTICATED');
+    t.equal(own.app.openStreams.size, 0);
+  });
+
+  t.test(`a removal between its check and the registration is the last event${query} (E6, threat 10)`, async (t) => {
+    const { own, ada, boardId } = await startHeld(t);
+    const bob = await Client.signUp(own, 'Bob');
+    const mine = await openStream(t, own.url, boardId, ada);
+    await mine.next('ready');
+    await sql(`insert into members (board_id, user_id, role) values ($1, $2, 'editor')`, [boardId, bob.user.id]);
+    await mine.next('changed');
+    const { arrived, goOn } = query
+      ? holdAfter(t, own.app.snapshots, 'read')
+      : holdAfter(t, own.app.boards, 'roleOf', 2);
+    const opening = openStream(t, own.url, boardId, { ...bob, query });
+    await arrived;
+    await sql('delete from members where user_id = $1', [bob.user.id]);
+    await addItems(boardId, 100);
+    await mine.next('changed', ({ data }) => data.seq === 104);
+    goOn();
+    const stream = await opening;
+    await expectEnd(t, stream, boardId, 'revoked');
+    t.strictSame(stream.seqs, [4]);
+    t.match(stream.frames.at(-2)?.data, { resource: 'member', action: 'deleted', id: bob.user.id });
+    if (query) t.equal((await stream.next('snapshot')).data.members.length, 2, 'as it was before');
+  });
+
+  t.test(`whose membership ended before the check gets no stream${query} (E6, threat 10)`, async (t) => {
+    const { own, ada, boardId } = await startHeld(t);
+    const { arrived, goOn } = holdAfter(t, own.app.boards, 'roleOf');
+    const answer = ada.get(`/boards/${boardId}/events${query}`);
+    await arrived;
+    await sql('delete from boards where id = $1', [boardId]);
+    goOn();
+    sameProblem(t, await answer, 'TB_NOT_FOUND');
+    t.equal(own.app.openStreams.size, 0);
+  });
+}
+
+t.test('a stream that waits for the snapshot of a reset gets none when the session ends (E6)', async (t) => {
+  const { own, ada, boardId } = await startHeld(t);
+  const stream = await openStream(t, own.url, boardId, { ...ada, query: '?snapshot=true' });
+  await stream.next('snapshot');
+  const { arrived, goOn } = holdAfter(t, own.app.snapshots, 'read');
+  const board = await own.app.hub.attach(boardId);
+  board.skipTo(board.head, 'gap');
+  own.app.hub.release(board);
+  await arrived;
+  await endSession(ada);
+  await until(() => own.app.openStreams.size === 0, 'the end on the side of the node');
+  goOn();
+  await expectEnd(t, stream, boardId, 'revoked');
+  t.equal(stream.frames.filter(({ event }) => event === 'snapshot').length, 1);
+});
+
+t.test('a stream that replays thousands of events to a slow client stops at once (E6, E5)', async (t) => {
+  const { ada, boardId, stream: first } = await openBoard(t, node);
+  const { cursor } = first.frames[0]?.data ?? {};
+  first.close();
+  await addItems(boardId, 5000, 5000);
+  const stream = await openStream(t, node.url, boardId, { ...ada, headers: { 'last-event-id': cursor } });
+  await stream.next('changed');
+  stream.socket.pause();
+  const open = await until(() => [...node.app.openStreams].find((one) => one.boardId === boardId), 'the stream');
+  let before = -1;
+  await until(() => {
+    const stands = open.position === before && open.position > 2;
+    before = open.position;
+    return stands;
+  }, 'the client to be what it waits for');
+  await endSession(ada);
+  await until(() => ![...node.app.openStreams].includes(open), 'the end on the side of the node', 1000);
+  const { position } = open;
+  stream.socket.resume();
+  await expectEnd(t, stream, boardId, 'revoked');
+  t.ok(position < 5002, `${position} of 5002 events had been written`);
+  t.equal(stream.seqs.at(-1), position, 'and not one more');
+});
+
+t.test('an announcement closes nothing by itself, whatever it says (E4, E6, threat 13)', async (t) => {
+  const { ada, boardId, stream } = await openBoard(t, node);
+  const [session] = await sql<{ id: string }>('select id from sessions where user_id = $1', [ada.user.id]);
+  const { arrived, goOn } = holdAfter(t, node.app.credentials, 'readRemaining');
+  goOn();
+  for (const payload of ['', ',,', '\u0001', "'; drop table sessions; --", 'x'.repeat(7999), `${session?.id}`]) {
+    await sql(`select pg_notify('access_ended', $1)`, [payload]);
+  }
+  await arrived;
+  await addItems(boardId, 1);
+  await stream.next('changed');
+  t.strictSame(stream.seqs, [3]);
+});
+
+t.test('an end that nobody was told of is found by the sweep (E4, E6)', async (t) => {
+  const { ada, boardId, stream } = await openBoard(t, node);
+  const startedAt = performance.now();
+  await endUnheard(ada);
+  await expectEnd(t, stream, boardId, 'revoked');
+  const ms = Math.round(performance.now() - startedAt);
+  t.comment(`after ${ms} ms`);
+  t.ok(ms < 6000);
+});
+
+t.test('when the time is over the stream is closed, and not before (E6, threat 7)', async (t) => {
+  const { ada, boardId, stream } = await openBoard(t, node);
+  const startedAt = performance.now();
+  await expireSession(ada, '900 milliseconds');
+  await expectEnd(t, stream, boardId, 'expired');
+  const ms = Math.round(performance.now() - startedAt);
+  t.comment(`after ${ms} ms of 900`);
+  t.ok(ms >= 890 && ms < 1900);
+});
+
+t.test('an end that a request has put off is none (E6)', async (t) => {
+  const { ada, boardId, stream } = await openBoard(t, node);
+  const startedAt = performance.now();
+  await sql(`update sessions set expires_at = now() + interval '1 second' where user_id = $1`, [ada.user.id]);
+  const looks: number[] = [];
+  const { credentials } = node.app;
+  const { readRemaining } = credentials;
+  t.teardown(() => {
+    credentials.readRemaining = readRemaining;
+  });
+  credentials.readRemaining = async (ids) => {
+    const remaining = await readRemaining(ids);
+    looks.push(...remaining.values());
+    return remaining;
+  };
+  t.equal((await ada.get('/session')).status, 200);
+  await until(
+    () => looks.some((leftMs) => leftMs > 10_000) && performance.now() - startedAt > 1000,
+    'a look at the end',
+  );
+  await addItems(boardId, 1);
+  await stream.next('changed');
+  t.notOk(stream.ended);
+});
+
+t.test('of what has expired and was swept away the reason is still that it expired', async (t) => {
+  const proxy = await startFaultyProxy(t, database.url);
+  const own = await startNode(t, database.url, { databaseUrl: proxy.url, databaseDirectUrl: proxy.url });
+  const { ada, boardId, stream } = await openBoard(t, own);
+  await expireSession(ada, '1 second');
+  const other = await openStream(t, own.url, boardId, ada);
+  await other.next('ready');
+  proxy.cut();
+  await new Promise((resolve) => setTimeout(resolve, 1200));
+  await sql('delete from sessions where expires_at <= now()');
+  proxy.restore();
+  await expectEnd(t, stream, boardId, 'expired');
+  await expectEnd(t, other, boardId, 'expired');
+});
+
+t.test(
+  'while the database is away no stream is closed; once it is back, those whose access ended (E6, E8)',
+  async (t) => {
+    const proxy = await startFaultyProxy(t, database.url);
+    const own = await startNode(t, proxy.url, { databaseDirectUrl: proxy.url });
+    const { ada, boardId, stream } = await openBoard(t, own);
+    const bob = await Client.signUp(own, 'Bob');
+    await sql(`insert into members (board_id, user_id, role) values ($1, $2, 'viewer')`, [boardId, bob.user.id]);
+    const his = await openStream(t, own.url, boardId, bob);
+    await his.next('ready');
+    await stream.next('changed');
+    proxy.cut();
+    await endSession(ada);
+    // A sweep fails meanwhile.
+    await new Promise((resolve) => setTimeout(resolve, 6000));
+    t.equal(own.app.openStreams.size, 2);
+    proxy.restore();
+    await expectEnd(t, stream, boardId, 'revoked');
+    await his.next('changed', ({ data }) => data.seq === 8);
+    t.notOk(his.ended);
+    t.strictSame(stream.seqs, [3], 'nothing of what came after the end');
+  },
+);
+
+t.test('streams that come at once share the look at their sessions (E5)', async (t) => {
+  const own = await startNode(t, database.url);
+  const ada = await Client.signUp(own);
+  const boardId = await ada.createBoard();
+  const guests = await Promise.all(Array.from({ length: 200 }, (_, index) => Client.signUp(own, `Guest ${index}`)));
+  await sql(`insert into members (board_id, user_id, role) select $1, id, 'viewer' from unnest($2::uuid[]) id`, [
+    boardId,
+    guests.map(({ user }) => user.id),
+  ]);
+  const { credentials, accessWatch } = own.app;
+  const { readRemaining } = credentials;
+  const asked: number[] = [];
+  let admitted = 0;
+  const admit = accessWatch.admit.bind(accessWatch);
+  accessWatch.admit = (grant) => {
+    admitted += 1;
+    return admit(grant);
+  };
+  // Until all are on their way the first question has no answer.
+  credentials.readRemaining = async (ids) => {
+    asked.push(ids.length);
+    await until(() => admitted >= guests.length, 'all of them');
+    return readRemaining(ids);
+  };
+  const streams = await Promise.all(guests.map((guest) => openStream(t, own.url, boardId, guest)));
+  await until(() => streams.every(({ frames }) => frames[0]?.event === 'ready'), 'all streams');
+  t.ok(asked.length <= 3, `asked for ${asked}`);
+
+  // One statement ends all: each stream is told once, and only those.
+  const mine = await openStream(t, own.url, boardId, ada);
+  await mine.next('ready');
+  asked.length = 0;
+  await sql('delete from sessions where user_id = any($1)', [guests.map(({ user }) => user.id)]);
+  await Promise.all(streams.map((stream) => stream.end()));
+  t.ok(streams.every(({ frames }) => frames.at(-1)?.data.reason === 'revoked'));
+  t.ok(asked.length < 5, `${asked}`);
+  t.equal(own.app.openStreams.size, 1);
+});
