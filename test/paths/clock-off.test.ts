@@ -22,11 +22,12 @@ function clockOff(byMs: number): Record<string, string> {
 }
 
 t.test(
-  'with clocks two hours apart nothing is reaped, nothing ends early, keys are known, and the log is right (E2, E7)',
+  'with clocks two hours apart nothing is reaped, nothing ends early, keys are known, and the log is right (E2, E6, E7)',
   { skip: noPrivateRedis },
   async (t) => {
     const {
       nodes,
+      database,
       ada,
       bob,
       boardId,
@@ -101,5 +102,18 @@ t.test(
       streams.every(({ frames }) => frames.filter(({ event }) => event === 'heartbeat').length >= 5),
       'and heartbeats come as ever',
     );
+
+    const expiredAt = performance.now() + 2000;
+    await database.sql(`update sessions set expires_at = now() + interval '2 seconds' where user_id = $1`, [
+      bob.user.id,
+    ]);
+    const his = [streams[1], streams[3]] as EventStream[];
+    for (const stream of his) {
+      await stream.end();
+      const late = Math.round(performance.now() - expiredAt);
+      t.ok(late > -50 && late < 2000, `a session that expires does so on time: ${late} ms`);
+      t.match(stream.frames.at(-1), { event: 'close', data: { reason: 'expired' } });
+    }
+    t.ok([streams[0], streams[2]].every((stream) => stream?.closed === false));
   },
 );
