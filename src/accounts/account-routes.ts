@@ -1,4 +1,4 @@
-// POST /guests, POST /users, PATCH /users/me.
+// POST /guests, POST /users, PATCH and DELETE /users/me.
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
@@ -8,7 +8,7 @@ import { problemResponses } from '../http/schemas.ts';
 import type { Client } from './accounts.ts';
 import { SESSION_COOKIE } from './challenge.ts';
 import { createSessionCookie } from './session-cookie.ts';
-import { NewGuest, NewUser, UserPatch } from './user.ts';
+import { NewGuest, NewUser, UserDeletion, UserPatch } from './user.ts';
 
 const tags = ['Who is calling'];
 const userBody = Type.Object({ user: Type.Ref('User') });
@@ -87,6 +87,38 @@ export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
       const changed = await app.accounts.change(request.session.user, request.body, address);
       if ('secret' in changed) cookie.set(reply, changed);
       return reply.send({ user: changed.user });
+    },
+  );
+
+  app.delete(
+    '/users/me',
+    {
+      onRequest: app.requireSession,
+      // Only an object can be checked against a schema, and a guest may send nothing.
+      preValidation: async (request) => {
+        request.body ??= {};
+      },
+      config: { refusesTokens: true },
+      schema: {
+        tags,
+        summary: 'Delete my account',
+        description:
+          'With its sessions, tokens and memberships: their streams end at once, on every node. Boards that nobody else ' +
+          'is on are deleted with it. While others are on a board that has no other owner, nothing is deleted: 409 ' +
+          '`TB_LAST_OWNER`, whose `errors` name the first 20 of these boards. What the user has done stays in the logs ' +
+          'of boards, under the name that it was done by. Who has a password sends it.',
+        security: [{ session: [] }],
+        body: UserDeletion,
+        response: {
+          204: Type.Null({ description: 'Deleted; the cookie is void, and the email is free.' }),
+          ...problemResponses(400, 401, 409, 413, 415, 429, 503),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { address } = clientOf(request, options);
+      await app.accounts.delete(request.session.user, request.body.currentPassword, address);
+      return cookie.clear(reply).code(204).send(null);
     },
   );
 };

@@ -3,11 +3,13 @@
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
 import { Problem } from '../errors.ts';
+import { unauthenticated } from './challenge.ts';
 import { hashSecret, newSecret } from './secret.ts';
 import { firstEndSql, userColumns } from './session-store.ts';
 import type { User } from './user.ts';
 
 const UNIQUE_VIOLATION = '23505';
+const FOREIGN_KEY_VIOLATION = '23503';
 
 /** A new session: the secret goes into the cookie and is kept nowhere else. */
 export interface SignIn {
@@ -55,7 +57,8 @@ export interface AccountStore {
    * @throws Problem TB_EMAIL_TAKEN
    */
   keepGuest(userId: string, credentials: NewCredentials, name: string | undefined): Promise<SignIn | undefined>;
-  rename(userId: string, name: string): Promise<User>;
+  /** @returns undefined when the account has been deleted */
+  rename(userId: string, name: string): Promise<User | undefined>;
   /**
    * Ends all sessions of the user.
    *
@@ -63,6 +66,14 @@ export interface AccountStore {
    * @throws Problem TB_EMAIL_TAKEN
    */
   change(credentials: StoredCredentials, change: AccountChange): Promise<SignIn | undefined>;
+  /**
+   * Deletes the account and all that hangs on it, with the boards that nobody else is on.
+   *
+   * @param passwordHash undefined for a guest
+   * @returns the boards that stand against it: others are on them and nobody else owns them, and nothing was deleted;
+   *   undefined when the account is not as it was checked any more
+   */
+  delete(userId: string, passwordHash: string | undefined): Promise<string[] | undefined>;
 }
 
 /** Ends a statement whose WITH queries `users` and `credentials` are the account. @param secret placeholder of its hash */
@@ -76,7 +87,9 @@ export function createAccountStore(pool: Pool): AccountStore {
   /** @param text in which $1 is the hash of the new secret, and `values` begin at $2 */
   const runSignIn = async (text: string, values: unknown[]): Promise<SignIn | undefined> => {
     const secret = newSecret();
-    const { rows } = await pool.query<User>(`with ${text}, ${signInSql('$1')}`, [hashSecret(secret), ...values]);
+    const { rows } = await pool
+      .query<User>(`with ${text}, ${signInSql('$1')}`, [hashSecret(secret), ...values])
+      .catch(explainDeleted);
     return rows[0] && { user: rows[0], secret };
   };
 
@@ -157,7 +170,7 @@ export function createAccountStore(pool: Pool): AccountStore {
          select ${userColumns} from users left join credentials on credentials.user_id = users.id`,
         [userId, name],
       );
-      return rows[0] as User;
+      return rows[0];
     },
 
     async change({ userId, passwordHash }, change) {
@@ -173,11 +186,30 @@ export function createAccountStore(pool: Pool): AccountStore {
         [userId, passwordHash, change.email ?? null, change.passwordHash ?? null, change.name ?? null],
       ).catch(explainTaken);
     },
+
+    async delete(userId, passwordHash) {
+      const run = () =>
+        pool.query<{ kept: string[] | null }>('select delete_user($1, $2) as kept', [userId, passwordHash ?? null]);
+      // Two owners who leave at once each see the other, and the second is refused at its commit. Now it sees that the
+      // first has gone.
+      const { rows } = await run().catch((error) => {
+        if ((error as { constraint?: unknown }).constraint !== 'members_keep_owner') throw error;
+        return run();
+      });
+      return rows[0]?.kept ?? undefined;
+    },
   };
 }
 
 function hashOrNull(secret: string | undefined): Buffer | null {
   return secret === undefined ? null : hashSecret(secret);
+}
+
+/** For what a user makes whose account was deleted since the look at it. */
+export function explainDeleted(error: unknown): never {
+  const { code, constraint } = error as { code?: unknown; constraint?: string };
+  if (code !== FOREIGN_KEY_VIOLATION || !constraint?.endsWith('_user_id_fkey')) throw error;
+  throw unauthenticated();
 }
 
 /** The index decides, and not a look before: two who come at once cannot both find the address free. */

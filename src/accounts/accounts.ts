@@ -3,7 +3,7 @@
 import { invalid, Problem } from '../errors.ts';
 import type { AccountStore, NewCredentials, SignIn } from './account-store.ts';
 import type { AttemptLimits } from './attempt-limits.ts';
-import { unauthenticatedHeaders } from './challenge.ts';
+import { unauthenticated, unauthenticatedHeaders } from './challenge.ts';
 import { checkPasswordSize, emailKey, readEmail } from './credentials.ts';
 import type { Passwords } from './passwords.ts';
 import type { Credentials, NewUser, User, UserPatch } from './user.ts';
@@ -20,6 +20,14 @@ export interface Client {
   address: string;
   /** The secret of the session that it has now, which a new one replaces: nobody goes on in a session they did not begin. */
   session: string | undefined;
+}
+
+interface PasswordCheck {
+  userId: string;
+  /** What the attempts are counted by, beside the address. */
+  email: string;
+  currentPassword: string | undefined;
+  address: string;
 }
 
 export class Accounts {
@@ -64,13 +72,32 @@ export class Accounts {
     if (patch.email === undefined && patch.password === undefined) {
       if (patch.name === undefined) throw invalid('/', 'names nothing to change');
       if (patch.currentPassword !== undefined) throw invalid('/currentPassword', 'goes with a new email or password');
-      return { user: await this.#store.rename(user.id, patch.name.trim()) };
+      const renamed = await this.#store.rename(user.id, patch.name.trim());
+      if (!renamed) throw unauthenticated();
+      return { user: renamed };
     }
     const valid = patch.email === undefined ? patch : { ...patch, email: readEmail(patch.email) };
     for (const field of ['password', 'currentPassword'] as const) checkPasswordSize(field, patch[field] ?? '');
     return user.email === null
       ? this.#keepGuest(user.id, valid, address)
       : this.#changeCredentials(user.id, user.email, valid, address);
+  }
+
+  /**
+   * @param currentPassword undefined for a guest
+   * @throws Problem TB_INVALID, TB_LAST_OWNER, TB_WRONG_PASSWORD, TB_TOO_MANY_ATTEMPTS or TB_UNAVAILABLE
+   */
+  async delete({ id, email }: User, currentPassword: string | undefined, address: string): Promise<void> {
+    const kept = await (email === null
+      ? this.#deleteGuest(id, currentPassword)
+      : this.#withPassword({ userId: id, email, currentPassword, address }, (hash) => this.#store.delete(id, hash)));
+    if (!kept) throw wrongPassword();
+    if (kept.length > 0) throw lastOwner(kept);
+  }
+
+  async #deleteGuest(userId: string, currentPassword: string | undefined) {
+    if (currentPassword !== undefined) throw invalid('/currentPassword', 'is what a guest does not have');
+    return this.#store.delete(userId, undefined);
   }
 
   async #keepGuest(userId: string, { name, email, password, currentPassword }: UserPatch, address: string) {
@@ -89,12 +116,7 @@ export class Accounts {
 
   async #changeCredentials(userId: string, oldEmail: string, patch: UserPatch, address: string) {
     const { name, email, password, currentPassword } = patch;
-    if (currentPassword === undefined) {
-      throw invalid('/currentPassword', 'is missing: it goes with a new email or password');
-    }
-    return this.#attempts.run(address, emailKey(oldEmail), async () => {
-      const oldHash = await this.#store.findPasswordHash(userId);
-      if (!(await this.#passwords.verify(currentPassword, oldHash)) || oldHash === undefined) throw wrongPassword();
+    return this.#withPassword({ userId, email: oldEmail, currentPassword, address }, async (oldHash) => {
       const passwordHash = password === undefined ? undefined : await this.#passwords.hash(password);
       const change = { name: name?.trim(), email, passwordHash };
       const signIn = await this.#store.change({ userId, passwordHash: oldHash }, change);
@@ -102,6 +124,32 @@ export class Accounts {
       return signIn;
     });
   }
+
+  /** @param act gets the hash of the password, for a write that is done only while it is the same */
+  async #withPassword<Result>(
+    { userId, email, currentPassword, address }: PasswordCheck,
+    act: (passwordHash: string) => Promise<Result>,
+  ): Promise<Result> {
+    if (currentPassword === undefined) {
+      throw invalid('/currentPassword', 'is missing: it goes with new credentials, and with the end of the account');
+    }
+    checkPasswordSize('currentPassword', currentPassword);
+    return this.#attempts.run(address, emailKey(email), async () => {
+      const passwordHash = await this.#store.findPasswordHash(userId);
+      const fits = await this.#passwords.verify(currentPassword, passwordHash);
+      if (!fits || passwordHash === undefined) throw wrongPassword();
+      return act(passwordHash);
+    });
+  }
+}
+
+function lastOwner(boardIds: string[]): Problem {
+  const what = boardIds.length === 1 ? 'a board that others are on' : `${boardIds.length} boards that others are on`;
+  const detail =
+    `You are the only owner of ${what}: make somebody else an owner of each ` +
+    '(PATCH /boards/:id/members/:userId), or delete it (DELETE /boards/:id).';
+  const errors = boardIds.map((id) => ({ path: `/boards/${id}`, message: 'has no other owner' }));
+  return new Problem('TB_LAST_OWNER', detail, { errors });
 }
 
 /** The same whichever part is wrong: nobody learns here who has an account. */

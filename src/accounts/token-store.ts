@@ -2,6 +2,7 @@
 
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
+import { explainDeleted } from './account-store.ts';
 import type { Caller } from './caller.ts';
 import { hashSecret, newSecret } from './secret.ts';
 import { userColumns } from './session-store.ts';
@@ -35,13 +36,15 @@ export function createTokenStore(pool: Pool): TokenStore {
   return {
     async create(userId, name, expiresInDays) {
       const secret = TOKEN_PREFIX + newSecret();
-      const { rows } = await pool.query<Token>(
-        `insert into tokens (id, user_id, token_hash, name, expires_at)
+      const { rows } = await pool
+        .query<Token>(
+          `insert into tokens (id, user_id, token_hash, name, expires_at)
          select $1, $2::uuid, $3, $4, now() + make_interval(days => $5)
          where (select count(*) from tokens where user_id = $2 and ${isAlive}) < ${MAX_TOKENS}
          returning ${tokenColumns}`,
-        [uuidv7(), userId, hashSecret(secret), name, expiresInDays ?? null],
-      );
+          [uuidv7(), userId, hashSecret(secret), name, expiresInDays ?? null],
+        )
+        .catch(explainDeleted);
       return rows[0] && { token: rows[0], secret };
     },
 

@@ -59,3 +59,13 @@ export const UserPatch = Type.Object(
   { additionalProperties: false, minProperties: 1 },
 );
 export type UserPatch = Static<typeof UserPatch>;
+
+/** Body of `DELETE /users/me`. */
+export const UserDeletion = Type.Object(
+  {
+    currentPassword: Type.Optional(
+      Type.String({ maxLength: 1024, description: 'A guest has none, and may leave the body out.' }),
+    ),
+  },
+  { additionalProperties: false },
+);

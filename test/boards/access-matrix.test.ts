@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
+import type { InputFault } from '../../src/errors.ts';
 import { type Answer, Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
@@ -37,6 +38,8 @@ const matrix: Record<string, Entry> = {
   'POST /guests': { statuses: everyone(201), body: () => ({ name: 'Eve' }) },
   'POST /users': { statuses: everyone(201), body: () => ({ ...account, email: `${randomUUID()}@example.org` }) },
   'PATCH /users/me': { statuses: signedIn(200), body: () => ({ name: 'x' }) },
+  // The owner's board has other members.
+  'DELETE /users/me': { statuses: [409, 204, 204, 204, 401] },
   'POST /session': { statuses: everyone(201), body: () => ({ email: account.email, password: account.password }) },
   'GET /session': { statuses: signedIn(200) },
   'DELETE /session': { statuses: signedIn(204) },
@@ -140,11 +143,17 @@ function visible({ status, headers, body }: Answer): object {
   return { status, headers: rest, body };
 }
 
-const problemOf = { 401: 'TB_UNAUTHENTICATED', 403: 'TB_FORBIDDEN', 404: 'TB_NOT_FOUND' } as const;
+const problemOf = {
+  401: 'TB_UNAUTHENTICATED',
+  403: 'TB_FORBIDDEN',
+  404: 'TB_NOT_FOUND',
+  409: 'TB_LAST_OWNER',
+} as const;
 
 function checkRefusal(t: Test, route: string, answer: Answer, message: string): void {
   if (route.startsWith('HEAD')) return;
-  sameProblem(t, answer, problemOf[answer.status as keyof typeof problemOf], { message });
+  const { errors } = answer.body as { errors?: InputFault[] };
+  sameProblem(t, answer, problemOf[answer.status as keyof typeof problemOf], { errors, message });
 }
 
 t.test('every route of the OpenAPI document is in the matrix, and no other', async (t) => {

@@ -89,6 +89,7 @@ const furtherErrors: Record<string, string[]> = {
   'POST /users': ['409', '429'],
   'POST /session': ['401', '429'],
   'PATCH /users/me': ['409', '429'],
+  'DELETE /users/me': ['409', '429'],
   'POST /tokens': ['409'],
 };
 
@@ -376,6 +377,7 @@ async function checkAccounts(check: Check, nobody: Client): Promise<void> {
     ['DELETE', `/tokens/${token.id}`],
     ['DELETE', '/session'],
     ['DELETE', '/sessions'],
+    ['DELETE', '/users/me', { currentPassword: 'wrong' }],
   ];
   for (const [method, path, body] of routes) {
     // Those that sign in would end Di's session.
@@ -397,6 +399,13 @@ async function checkAccounts(check: Check, nobody: Client): Promise<void> {
   await check(di, 'DELETE', `/tokens/${token.id}`);
   const wrong = { currentPassword: 'wrong', password: 'another one' };
   for (let n = 0; n < 11; n += 1) await check(di, 'PATCH', '/users/me', wrong);
+  await check(di, 'DELETE', '/users/me', { currentPassword: 'wrong' });
+  const [guest, other] = [await Client.signUp(node), await Client.signUp(node)];
+  const boardId = await guest.createBoard();
+  const members = `/boards/${boardId}/members`;
+  await guest.post(members, { userId: other.user.id, role: 'viewer' });
+  await check(guest, 'DELETE', '/users/me');
+  await check(other, 'DELETE', '/users/me');
   for (let n = 0; n < 30; n += 1) await nobody.request('POST', '/users', account);
   await check(nobody, 'POST', '/users', account);
   await check(nobody, 'POST', '/session', credentials);

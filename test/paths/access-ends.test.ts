@@ -7,6 +7,7 @@ import { startPair } from '../helpers/node-pair.ts';
 import { expectTold, openPresent, told } from '../helpers/presence.ts';
 import { noPrivateRedis } from '../helpers/redis.ts';
 import { range } from '../helpers/seqs.ts';
+import { until } from '../helpers/until.ts';
 
 /** The contract says one second; a machine that runs other tests beside this one gets another. */
 const CLOSED_MS = 2000;
@@ -213,6 +214,34 @@ t.test('the end of a session or a token, at the other node (E6, threats 7, 8)', 
     const ms = Math.round(performance.now() - startedAt);
     t.comment(`left ${ms} ms after the last close`);
     t.ok(ms < CLOSED_MS);
+    mine.close();
+  });
+
+  t.test('an account that is deleted is gone for all, with its streams (E6, E7)', async (t) => {
+    const { nodes, ada, boardId } = pair;
+    const mine = await openPresent(t, nodes[1], boardId, ada);
+    const took: number[] = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const { account, cara, streams } = await openMember(t, pair);
+      const gone = await cara.request('DELETE', '/users/me', { currentPassword: password });
+      const startedAt = performance.now();
+      t.equal(gone.status, 204);
+      for (const stream of streams) {
+        await stream.end();
+        took.push(Math.round(performance.now() - startedAt));
+        expectClose(t, stream, 'revoked');
+      }
+      await until(() => told(mine).length === 2 * (round + 1), 'her leave');
+      t.ok(performance.now() - startedAt < CLOSED_MS, 'nobody waits for who is not coming back');
+      await mine.next('changed', ({ data }) => data.action === 'deleted' && data.id === cara.user.id);
+      await writeOn(t, pair, [mine], streams);
+      const { body } = await ada.get(`/boards/${boardId}`);
+      t.notMatch(JSON.stringify(body.members), cara.user.id);
+      const signIn = await Client.nobody(nodes[1]).post('/session', account);
+      t.match(signIn, { status: 401, body: { code: 'TB_WRONG_CREDENTIALS' } });
+    }
+    t.comment(`closed after ${median(took)} ms in the median, ${Math.max(...took)} ms at most`);
+    t.ok(Math.max(...took) < CLOSED_MS, `${took} ms`);
     mine.close();
   });
 

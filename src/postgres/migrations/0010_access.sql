@@ -54,3 +54,47 @@ create trigger announce_shortened after update on tokens referencing old table a
   for each statement execute function announce_shortened_access();
 create trigger announce_truncated before truncate on tokens
   for each statement execute function announce_truncated_access();
+
+-- Deletes an account with all that hangs on it, and the boards that nobody else is on. Each query here has a snapshot
+-- of its own, younger than the locks before it.
+--
+-- hash: of the password that was checked; null for a guest, who has none.
+-- Returns null when the account is not as it was checked any more; else the boards that stand against it, because others
+-- are on them and nobody else owns them: then nothing is deleted.
+create function delete_user(leaver uuid, hash text) returns uuid[] language plpgsql as $$
+declare
+  mine uuid;
+  kept uuid[];
+begin
+  -- In the order in which a change of the credentials takes its locks.
+  perform from credentials where user_id = leaver and password_hash = hash for update;
+  perform from users where id = leaver for update;
+  if not found or hash is distinct from (select password_hash from credentials where user_id = leaver) then
+    return null;
+  end if;
+  -- Boards before members, as everywhere, and in one order, so that two who leave at once do not deadlock. Nobody may
+  -- come to a board that may go with its owner.
+  for mine in select board_id from members where user_id = leaver order by board_id loop
+    if exists (select from members where board_id = mine and user_id <> leaver and role = 'owner') then
+      perform from boards where id = mine for key share;
+    else
+      perform from boards where id = mine for update;
+    end if;
+  end loop;
+  kept := array(
+    select board_id from members owned
+    where user_id = leaver and role = 'owner'
+      and exists (select from members where board_id = owned.board_id and user_id <> leaver)
+      and not exists (select from members where board_id = owned.board_id and user_id <> leaver and role = 'owner')
+    order by board_id);
+  if kept <> '{}' then
+    return kept;
+  end if;
+  perform set_config('teamboard.actor', leaver::text, true);
+  delete from boards where id in (
+    select board_id from members own
+    where user_id = leaver and not exists (select from members where board_id = own.board_id and user_id <> leaver));
+  delete from idempotency_keys where user_id = leaver;
+  delete from users where id = leaver;
+  return kept;
+end $$;
