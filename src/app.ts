@@ -83,7 +83,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   });
 
   await app.register(postgresPlugin, { connectionString: config.databaseUrl });
-  await app.register(accountsPlugin);
+  await app.register(accountsPlugin, { jwtIssuers: config.jwtIssuers });
   await app.register(eventsPlugin, {
     connectionString: config.databaseDirectUrl,
     retentionEvents: config.retentionEvents,

@@ -2,6 +2,8 @@
 
 import { envSchema } from 'env-schema';
 import { type Static, Type } from 'typebox';
+import { ConfigError } from './config-error.ts';
+import { type JwtIssuer, readJwtIssuers } from './jwt-issuers.ts';
 
 const whole = (minimum: number, maximum: number, fallback: number) =>
   Type.Integer({ minimum, maximum, default: fallback });
@@ -15,6 +17,7 @@ const environmentSchema = Type.Object({
   DATA_DIR: Type.String({ default: '.data' }),
   PUBLIC_URL: Type.Optional(Type.String()),
   CORS_ORIGINS: Type.Optional(Type.String()),
+  JWT_ISSUERS: Type.Optional(Type.String()),
   CLIENT_ADDRESS_HEADER: Type.Optional(Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" })),
   LOG_LEVEL: Type.Union(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
@@ -46,6 +49,8 @@ export interface Config {
   publicUrl: string | undefined;
   /** Origins whose pages may use this server as its own pages may. */
   corsOrigins: readonly string[];
+  /** Applications whose JWTs are good here. */
+  jwtIssuers: readonly JwtIssuer[];
   /** The header field in which the proxy in front says who its client is, in lower case. */
   clientAddressHeader: string | undefined;
   logLevel: string;
@@ -64,11 +69,6 @@ export interface Config {
   /** An event is trimmed when it is past both. */
   retentionEvents: number;
   retentionDays: number;
-}
-
-/** A setting that is wrong or contradicts another: one line that names it. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
 }
 
 /**
@@ -100,6 +100,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     // As a URL is written out: 'HTTPS://Boards.example/' is https too, and makes the cookie Secure.
     publicUrl: settings.PUBLIC_URL && new URL(settings.PUBLIC_URL).href.replace(/\/+$/, ''),
     corsOrigins: readOrigins(settings.CORS_ORIGINS ?? ''),
+    jwtIssuers: readJwtIssuers(settings.JWT_ISSUERS),
     clientAddressHeader: settings.CLIENT_ADDRESS_HEADER?.toLowerCase(),
     logLevel: settings.LOG_LEVEL,
     heartbeatSeconds: settings.HEARTBEAT_SECONDS,

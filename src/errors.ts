@@ -47,12 +47,14 @@ export class Problem extends Error {
   readonly errors: InputFault[] | undefined;
   readonly headers: Record<string, string>;
   readonly extensions: Record<string, unknown> | undefined;
+  /** Whoever found the cause has logged it, once for all requests that it refuses. */
+  readonly isLogged: boolean;
 
   /**
    * @param code says status and title, see {@link problems}
    * @param detail what is wrong with this request and what to do about it; the client reads it
    * @param more `errors` for bad input; `headers` that the answer carries besides; `extensions`, further members of the
-   *   body (RFC 9457, 3.2); `cause` for the log
+   *   body (RFC 9457, 3.2); `cause` for the log; `isLogged` when the cause is there already
    */
   constructor(
     code: ProblemCode,
@@ -62,6 +64,7 @@ export class Problem extends Error {
       headers?: Record<string, string>;
       extensions?: Record<string, unknown>;
       cause?: unknown;
+      isLogged?: boolean;
     } = {},
   ) {
     super(detail, { cause: more.cause });
@@ -70,6 +73,7 @@ export class Problem extends Error {
     this.errors = more.errors?.slice(0, MAX_FAULTS).map(({ path, message }) => ({ path: clip(path || '/'), message }));
     this.extensions = more.extensions;
     this.headers = more.headers ?? {};
+    this.isLogged = more.isLogged ?? false;
   }
 
   get status(): number {

@@ -1,6 +1,6 @@
 // Why a node does not start, in one line where a person can do something about it.
 
-import { ConfigError } from './config.ts';
+import { ConfigError } from './config-error.ts';
 import { EmbeddedPostgresError } from './postgres/embedded/embedded-postgres-error.ts';
 
 /** @returns one line that says what is wrong and what to do; the stack of what nobody foresaw */

@@ -1,9 +1,14 @@
 // What the process may be told from outside: defaults, coercion, and one line for each setting that is wrong.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { createSecretKey, generateKeyPairSync } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import t from 'tap';
-import { ConfigError, loadConfig, settingNames } from '../src/config.ts';
+import { loadConfig, settingNames } from '../src/config.ts';
+import { ConfigError } from '../src/config-error.ts';
 
+const issuer = { issuer: 'https://app.example', audience: 'teamboard', secret: 'x'.repeat(32) };
 const database = 'postgres://me:hunter2@db.example:5432/teamboard';
 
 /** @returns the message, in one line that names the setting */
@@ -27,6 +32,7 @@ t.test('without any setting there is a node for one machine, with the stated def
     dataDir: '.data',
     publicUrl: undefined,
     corsOrigins: [],
+    jwtIssuers: [],
     clientAddressHeader: undefined,
     logLevel: 'info',
     heartbeatSeconds: 15,
@@ -59,6 +65,10 @@ t.test('each setting is read', async (t) => {
     DATA_DIR: '/var/lib/teamboard',
     PUBLIC_URL: 'https://boards.example/here//',
     CORS_ORIGINS: 'https://app.example, http://localhost:5173,',
+    JWT_ISSUERS: JSON.stringify([
+      { issuer: 'https://app.example', audience: 'teamboard', secret: 'x'.repeat(32) },
+      { issuer: 'https://idp.example/', audience: 'a', jwks: 'https://idp.example/keys?v=1' },
+    ]),
     CLIENT_ADDRESS_HEADER: 'Fly-Client-IP',
     LOG_LEVEL: 'debug',
     HEARTBEAT_SECONDS: '1',
@@ -85,6 +95,10 @@ t.test('each setting is read', async (t) => {
       dataDir: '/var/lib/teamboard',
       publicUrl: 'https://boards.example/here',
       corsOrigins: ['https://app.example', 'http://localhost:5173'],
+      jwtIssuers: [
+        { issuer: 'https://app.example', audience: 'teamboard', keys: createSecretKey(Buffer.from('x'.repeat(32))) },
+        { issuer: 'https://idp.example/', audience: 'a', keys: new URL('https://idp.example/keys?v=1') },
+      ],
       clientAddressHeader: 'fly-client-ip',
       logLevel: 'debug',
       heartbeatSeconds: 1,
@@ -147,6 +161,38 @@ t.test('a setting that is wrong stops the start with one line that names it', as
       'https://app.example https://b.example',
     ],
     CLIENT_ADDRESS_HEADER: ['X Forwarded For', 'X-Client:', 'x,y', 'ä'],
+    JWT_ISSUERS: [
+      '{}',
+      '[',
+      '/no/such/file',
+      import.meta.dirname,
+      '[1]',
+      '[null]',
+      '[[]]',
+      ...[
+        { issuer: undefined },
+        { issuer: '' },
+        { issuer: 1 },
+        { issuer: 'x'.repeat(256) },
+        { audience: undefined },
+        { audience: ['a'] },
+        { secret: undefined },
+        { secret: 'x'.repeat(31) },
+        { secret: 1 },
+        { jwks: 'https://idp.example' },
+        { secrets: 'x' },
+        { secret: undefined, jwks: 'http://idp.example' },
+        { secret: undefined, jwks: 'http://localhost.evil.example/' },
+        { secret: undefined, jwks: 'http://127.0.0.1.evil.example/' },
+        { secret: undefined, jwks: 'https://me:hunter2@idp.example' },
+        { secret: undefined, jwks: 'ftp://idp.example' },
+        { secret: undefined, jwks: 'https://' },
+        { secret: undefined, jwks: '' },
+        { secret: undefined, jwks: 17 },
+        { secret: undefined, jwks: '/no/such/file' },
+        { secret: undefined, jwks: new URL('../package.json', import.meta.url).pathname },
+      ].map((entry) => JSON.stringify([issuer, { ...issuer, ...entry }])),
+    ],
     DATABASE_URL: ['db.example', 'mysql://db', 'http://db', '/run/postgresql', 'postgres', 'postgres://db:port/name'],
     REDIS_URL: ['localhost:6379', 'http://redis', 'redis'],
     PUBLIC_URL: [
@@ -161,7 +207,7 @@ t.test('a setting that is wrong stops the start with one line that names it', as
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values) {
       const message = refusal({ ...(name === 'REDIS_URL' && { DATABASE_URL: database }), [name]: value });
-      t.match(message, new RegExp(`^${name} .*\\.$`), `${name}=${value}: ${message}`);
+      t.match(message, new RegExp(`^${name}[ ,].*\\.$`), `${name}=${value}: ${message}`);
       t.notMatch(message, '\n');
     }
   }
@@ -172,6 +218,37 @@ t.test('a setting that is wrong stops the start with one line that names it', as
     refusal({ LOG_LEVEL: 'verbose' }),
     "LOG_LEVEL must be fatal, error, warn, info, debug, trace or silent, and is 'verbose'.",
   );
+});
+
+t.test('issuers of JWTs, as text or as a file, with their keys as an address or as a file', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'teamboard-config-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const write = (name: string, value: unknown) => {
+    writeFileSync(join(folder, name), JSON.stringify(value));
+    return join(folder, name);
+  };
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const jwk = publicKey.export({ format: 'jwk' });
+  const jwks = write('jwks.json', { keys: [{ kty: 'OKP', crv: 'Ed25519' }, jwk] });
+  const setting = write('issuers.json', [issuer, { issuer: 'https://idp.example', audience: 'a', jwks }]);
+  t.match(loadConfig({ JWT_ISSUERS: setting }).jwtIssuers, [
+    { issuer: issuer.issuer },
+    { issuer: 'https://idp.example', keys: { href: `file://${jwks}` } },
+  ]);
+  for (const address of ['http://localhost:8080/jwks', 'http://127.0.0.1/', 'http://[::1]:1/', 'HTTPS://idp.example']) {
+    const text = JSON.stringify([{ issuer: 'i', audience: 'a', jwks: address }]);
+    t.match(loadConfig({ JWT_ISSUERS: text }).jwtIssuers, [{ keys: { href: new URL(address).href } }]);
+  }
+  for (const [about, keys] of Object.entries({
+    private: [jwk, privateKey.export({ format: 'jwk' })],
+    shared: [jwk, { kty: 'oct', k: 'hunter2' }],
+    none: [],
+    'of another curve': [{ ...jwk, crv: 'P-384' }],
+    null: [null],
+  })) {
+    const text = JSON.stringify([{ issuer: 'i', audience: 'a', jwks: write('wrong.json', { keys }) }]);
+    t.match(refusal({ JWT_ISSUERS: text }), /^JWT_ISSUERS, entry 1: jwks .*\.$/, about);
+  }
 });
 
 t.test('settings that contradict each other stop the start', async (t) => {
@@ -189,6 +266,11 @@ t.test('no message repeats a secret', async (t) => {
     { DATABASE_URL: database, REDIS_URL: 'tcp://:hunter2@redis' },
     { REDIS_URL: 'redis://:hunter2@redis' },
     { DATABASE_URL: database, PORT: 'x' },
+    { JWT_ISSUERS: '[{"issuer":"i","audience":"a","secret":"hunter2"}]' },
+    { JWT_ISSUERS: '[{"issuer":"i","audience":"a","secret":"hunter2' },
+    { JWT_ISSUERS: '[{"issuer":"i","audience":"a","hunter2":1}]' },
+    { JWT_ISSUERS: '{"secret":"hunter2"}' },
+    { JWT_ISSUERS: '[{"issuer":"i","audience":"a","jwks":"https://me:hunter2@idp.example"}]' },
     { PUBLIC_URL: 'ftp://me:hunter2@boards.example' },
     { CORS_ORIGINS: 'https://me:hunter2@boards.example' },
   ];

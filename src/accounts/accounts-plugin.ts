@@ -4,18 +4,19 @@ import fastifyCookie from '@fastify/cookie';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { Problem } from '../errors.ts';
-import { bearerOf } from '../http/bearer.ts';
 import { problemResponses } from '../http/schemas.ts';
+import type { JwtIssuer } from '../jwt-issuers.ts';
 import { Sweeper } from '../postgres/sweeper.ts';
 import { type AccountStore, createAccountStore } from './account-store.ts';
 import { Accounts } from './accounts.ts';
 import { AttemptLimits } from './attempt-limits.ts';
 import type { Caller } from './caller.ts';
-import { SESSION_COOKIE, unauthenticated, wrongToken } from './challenge.ts';
+import { createCallerFinder } from './caller-finder.ts';
 import { type CredentialStore, createCredentialStore } from './credential-store.ts';
+import { createIdentityStore } from './identity-store.ts';
+import { createJwtVerifier } from './jwt-verifier.ts';
 import { createPasswords } from './passwords.ts';
 import { createSessionStore, type SessionStore } from './session-store.ts';
-import { TOKEN_PREFIX } from './token.ts';
 import { createTokenStore, type TokenStore } from './token-store.ts';
 
 const SWEEP_INTERVAL_MS = 5 * 60_000;
@@ -32,7 +33,7 @@ declare module 'fastify' {
   }
   interface FastifyRequest {
     /**
-     * Who is calling, by cookie or by token.
+     * Who is calling, by cookie, by token or by the JWT of an issuer.
      *
      * @throws Problem TB_INTERNAL on a route without the hook `requireSession`
      */
@@ -49,8 +50,9 @@ declare module 'fastify' {
 
 const callers = new WeakMap<FastifyRequest, Caller>();
 
+/** @param options `jwtIssuers`: applications that send their own users */
 export default fastifyPlugin(
-  async (app: FastifyInstance) => {
+  async (app: FastifyInstance, { jwtIssuers }: { jwtIssuers: readonly JwtIssuer[] }) => {
     await app.register(fastifyCookie);
     const store = createAccountStore(app.pool);
     const sessions = createSessionStore(app.pool, ({ message }) => {
@@ -67,8 +69,17 @@ export default fastifyPlugin(
     // The end of access must not wait behind writers that hold the whole of the other pool (E6).
     app.decorate('credentials', createCredentialStore(app.logPool));
 
+    const findCaller = createCallerFinder({
+      sessions,
+      tokens,
+      identities: createIdentityStore(app.pool, ({ message }) => {
+        app.log.warn({ reason: message }, 'a name was not taken over; the next request of its user tries again');
+      }),
+      verifyJwt: createJwtVerifier(jwtIssuers, app.log, (reason) => app.log.debug({ reason }, 'a JWT was refused')),
+    });
+
     app.decorate('requireSession', async (request: FastifyRequest) => {
-      callers.set(request, await findCaller(request, sessions, tokens));
+      callers.set(request, await findCaller(request));
     });
     app.decorateRequest('session', {
       getter(this: FastifyRequest) {
@@ -89,25 +100,6 @@ export default fastifyPlugin(
   },
   { name: 'accounts', dependencies: ['postgres'] },
 );
-
-/** A token that is wrong is refused also beside a good cookie: its sender means to be somebody else. */
-async function findCaller(request: FastifyRequest, sessions: SessionStore, tokens: TokenStore): Promise<Caller> {
-  const bearer = bearerOf(request.headers.authorization);
-  if (bearer !== undefined) {
-    const caller = bearer.startsWith(TOKEN_PREFIX) ? await tokens.find(bearer) : undefined;
-    if (!caller) throw wrongToken();
-    if (request.routeOptions.config.refusesTokens) throw tokenRefused();
-    return caller;
-  }
-  const cookie = request.cookies[SESSION_COOKIE];
-  const caller = cookie === undefined ? undefined : await sessions.find(cookie);
-  if (!caller) throw unauthenticated();
-  return caller;
-}
-
-function tokenRefused(): Problem {
-  return new Problem('TB_SESSION_REQUIRED', 'Sign in with email and password, and use the cookie here.');
-}
 
 /** Whatever a cookie opens a token opens, and the OpenAPI document says so, unless the route refuses tokens. */
 function documentTokens(app: FastifyInstance): void {

@@ -24,7 +24,7 @@ export function endedMeanwhile(): Problem {
 
 /** For a token that is none, or none any more (RFC 6750, 3.1). */
 export function wrongToken(): Problem {
-  return new Problem('TB_UNAUTHENTICATED', 'This token is unknown, or has ended: make another one (POST /tokens).', {
+  return new Problem('TB_UNAUTHENTICATED', 'This token is wrong, or has ended: get another one.', {
     headers: { 'www-authenticate': 'Bearer realm="teamboard", error="invalid_token"' },
   });
 }

@@ -47,7 +47,8 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
           200: Type.Object({
             user: Type.Ref('User'),
             expiresAt: Type.Union([Timestamp, Type.Null()], {
-              description: 'The end of the session, or of the token that was sent; null for a token that never ends.',
+              description:
+                'The end of the session, or of the token or JWT that was sent; null for a token that never ends.',
             }),
           }),
           ...problemResponses(401, 503),

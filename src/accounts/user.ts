@@ -8,7 +8,9 @@ export const User = Type.Object(
     id: Uuid,
     name: Type.String(),
     guest: Type.Boolean({ description: 'True while the account has no email and ends with its cookie.' }),
-    email: Type.Union([Type.String(), Type.Null()], { description: 'Null for a guest. Only the user sees it.' }),
+    email: Type.Union([Type.String(), Type.Null()], {
+      description: 'Null for a guest, and for a user of another application. Only the user sees it.',
+    }),
     createdAt: Timestamp,
   },
   { $id: 'User', description: 'A user as they see themselves.' },

@@ -59,7 +59,9 @@ export default fastifyPlugin(
             token: {
               type: 'http',
               scheme: 'bearer',
-              description: 'A personal API token `tb_…`, made by `POST /tokens`. It wins over a cookie.',
+              description:
+                'A personal API token `tb_…`, made by `POST /tokens`; or a JWT of an application that the operator has ' +
+                'configured (`JWT_ISSUERS`), whose user is made on first sight. It wins over a cookie.',
             },
           },
         },

@@ -63,7 +63,8 @@ export function asProblem(error: unknown): Problem {
 /** Answers and, where the fault is ours, logs it with its cause. */
 export function sendProblem(problem: Problem, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   if (problem.status === 500) request.log.error({ err: error }, 'request failed');
-  else if (problem.status === 503) request.log.warn({ code: problem.code, reason: String(error) }, 'request refused');
+  else if (problem.status === 503 && !problem.isLogged)
+    request.log.warn({ code: problem.code, reason: String(error) }, 'request refused');
   // As bytes: Fastify adds a charset to text, and this media type has no such parameter (RFC 9457, 6.1).
   const body = Buffer.from(JSON.stringify(problem));
   reply.code(problem.status).headers(problem.headers).type('application/problem+json').send(body);

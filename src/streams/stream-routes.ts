@@ -63,7 +63,9 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
           sendProblem(problem, error, request, reply);
           return;
         }
-        request.log.warn({ reason: String(error) }, 'stream not opened; the client is told to come back');
+        if (!problem.isLogged) {
+          request.log.warn({ reason: String(error) }, 'stream not opened; the client is told to come back');
+        }
         reply.code(200).type(STREAM).header('cache-control', 'no-store, no-transform').send(closeFrame('busy'));
       },
     },

@@ -15,12 +15,20 @@ type Json = any;
 export class Client {
   readonly #base: string;
   readonly cookie: string;
+  /** What says who is calling when it is no cookie. */
+  readonly headers: Record<string, string>;
   readonly user: { id: string; name: string };
 
-  private constructor(base: string, cookie: string, user: { id: string; name: string }) {
+  private constructor(
+    base: string,
+    cookie: string,
+    user: { id: string; name: string },
+    headers: Record<string, string> = {},
+  ) {
     this.#base = base;
     this.cookie = cookie;
     this.user = user;
+    this.headers = headers;
   }
 
   /** A new guest. */
@@ -39,6 +47,13 @@ export class Client {
   /** Somebody whom the server does not know. */
   static nobody(node: Pick<TestNode, 'url'>): Client {
     return new Client(node.url, '', { id: '', name: '' });
+  }
+
+  /** Whom a token stands for, ours or a JWT. */
+  static async bearing(node: Pick<TestNode, 'url'>, token: string): Promise<Client> {
+    const headers = { authorization: `Bearer ${token}` };
+    const { body } = await Client.nobody(node).get('/session', headers);
+    return new Client(node.url, '', body.user, headers);
   }
 
   static async #begin(node: Pick<TestNode, 'url'>, path: string, body: object): Promise<Client> {
@@ -60,7 +75,7 @@ export class Client {
 
   /** The same user, at another node of the same database. */
   at(node: Pick<TestNode, 'url'>): Client {
-    return new Client(node.url, this.cookie, this.user);
+    return new Client(node.url, this.cookie, this.user, this.headers);
   }
 
   async request(
@@ -71,7 +86,12 @@ export class Client {
   ): Promise<Answer<Json>> {
     const response = await fetch(this.#base + path, {
       method,
-      headers: { cookie: this.cookie, ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      headers: {
+        cookie: this.cookie,
+        ...this.headers,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
     const text = await response.text();

@@ -61,6 +61,7 @@ export async function startNode(
       dataDir: '',
       publicUrl: undefined,
       corsOrigins: [],
+      jwtIssuers: [],
       clientAddressHeader: undefined,
       logLevel: 'info',
       heartbeatSeconds: 15,

@@ -73,6 +73,7 @@ t.test('a start that cannot be says why in one line', async (t) => {
   const cases: Array<[Record<string, string>, RegExp]> = [
     [{ DATABASE_URL: url, PORT: String(port) }, new RegExp(`^teamboard: port ${port} is taken: .*\n$`)],
     [{ PORT: 'http' }, /^teamboard: PORT must be integer, and is 'http'\.\n$/],
+    [{ JWT_ISSUERS: '[{}]' }, /^teamboard: JWT_ISSUERS, entry 1: issuer must be .*\n$/],
     [{ DATABASE_URL: 'postgres://127.0.0.1:1/x' }, /^teamboard: cannot reach DATABASE_URL .*\n$/],
     [{ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/x', REDIS_URL: 'http://x' }, /^teamboard: REDIS_URL must be .*\n$/],
   ];
@@ -95,7 +96,7 @@ t.test('`teamboard migrate` brings a database up to date, and does nothing the s
     outputs,
     [
       'Applied 0001_accounts, 0002_boards, 0003_board_log, 0004_idempotency, 0005_epoch, 0006_origin, 0007_accounts, ' +
-        '0008_session_ids, 0009_sharing, 0010_access.\n',
+        '0008_session_ids, 0009_sharing, 0010_access, 0011_identities.\n',
       'Nothing to do.\n',
     ],
     'at once',

@@ -293,6 +293,7 @@ t.test('two nodes that migrate an empty database at once both succeed', async (t
       '0008_session_ids',
       '0009_sharing',
       '0010_access',
+      '0011_identities',
     ],
     'each file once',
   );

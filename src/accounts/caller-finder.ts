@@ -1,0 +1,49 @@
+// Who is calling: the user of a request, by what it carries.
+
+import type { FastifyRequest } from 'fastify';
+import { Problem } from '../errors.ts';
+import { bearerOf } from '../http/bearer.ts';
+import type { Caller } from './caller.ts';
+import { SESSION_COOKIE, unauthenticated, wrongToken } from './challenge.ts';
+import type { IdentityStore } from './identity-store.ts';
+import type { VerifyJwt } from './jwt-verifier.ts';
+import type { SessionStore } from './session-store.ts';
+import { TOKEN_PREFIX } from './token.ts';
+import type { TokenStore } from './token-store.ts';
+
+export interface CallerFinderOptions {
+  sessions: Pick<SessionStore, 'find'>;
+  tokens: Pick<TokenStore, 'find'>;
+  identities: IdentityStore;
+  verifyJwt: VerifyJwt;
+}
+
+/** @throws Problem TB_UNAUTHENTICATED, TB_SESSION_REQUIRED or TB_UNAVAILABLE */
+export type FindCaller = (request: FastifyRequest) => Promise<Caller>;
+
+export function createCallerFinder({ sessions, tokens, identities, verifyJwt }: CallerFinderOptions): FindCaller {
+  const findByJwt = async (jwt: string): Promise<Caller | undefined> => {
+    const identity = await verifyJwt(jwt);
+    if (!identity) return undefined;
+    return { user: await identities.findUser(identity), credentialId: undefined, expiresAt: identity.expiresAt };
+  };
+
+  /** A token that is wrong is refused also beside a good cookie: its sender means to be somebody else. */
+  return async (request) => {
+    const bearer = bearerOf(request.headers.authorization);
+    if (bearer !== undefined) {
+      const caller = await (bearer.startsWith(TOKEN_PREFIX) ? tokens.find(bearer) : findByJwt(bearer));
+      if (!caller) throw wrongToken();
+      if (request.routeOptions.config.refusesTokens) throw tokenRefused();
+      return caller;
+    }
+    const cookie = request.cookies[SESSION_COOKIE];
+    const caller = cookie === undefined ? undefined : await sessions.find(cookie);
+    if (!caller) throw unauthenticated();
+    return caller;
+  };
+}
+
+function tokenRefused(): Problem {
+  return new Problem('TB_SESSION_REQUIRED', 'Sign in with email and password, and use the cookie here.');
+}
