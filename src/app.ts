@@ -6,6 +6,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { accountRoutes } from './accounts/account-routes.ts';
 import accountsPlugin from './accounts/accounts-plugin.ts';
 import { sessionRoutes } from './accounts/session-routes.ts';
+import { ticketRoutes } from './accounts/ticket-routes.ts';
 import { Token } from './accounts/token.ts';
 import { tokenRoutes } from './accounts/token-routes.ts';
 import { User } from './accounts/user.ts';
@@ -106,6 +107,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   await app.register(accountRoutes, accountOptions);
   await app.register(sessionRoutes, accountOptions);
   await app.register(tokenRoutes);
+  await app.register(ticketRoutes, { maySee });
   await app.register(boardRoutes);
   await app.register(itemRoutes);
   await app.register(batchRoutes);

@@ -17,6 +17,7 @@ import { createIdentityStore } from './identity-store.ts';
 import { createJwtVerifier } from './jwt-verifier.ts';
 import { createPasswords } from './passwords.ts';
 import { createSessionStore, type SessionStore } from './session-store.ts';
+import { createTicketStore, type TicketStore } from './ticket-store.ts';
 import { createTokenStore, type TokenStore } from './token-store.ts';
 
 const SWEEP_INTERVAL_MS = 5 * 60_000;
@@ -28,12 +29,13 @@ declare module 'fastify' {
     sessions: SessionStore;
     tokens: TokenStore;
     credentials: CredentialStore;
+    tickets: TicketStore;
     /** An onRequest hook (or a later one): the route is for those who say who they are. Sets `request.session`. */
     requireSession: (request: FastifyRequest) => Promise<void>;
   }
   interface FastifyRequest {
     /**
-     * Who is calling, by cookie, by token or by the JWT of an issuer.
+     * Who is calling, by cookie, by token, by the JWT of an issuer or (its maker) by ticket.
      *
      * @throws Problem TB_INTERNAL on a route without the hook `requireSession`
      */
@@ -68,10 +70,13 @@ export default fastifyPlugin(
     app.decorate('tokens', tokens);
     // The end of access must not wait behind writers that hold the whole of the other pool (E6).
     app.decorate('credentials', createCredentialStore(app.logPool));
+    const tickets = createTicketStore(app.pool);
+    app.decorate('tickets', tickets);
 
     const findCaller = createCallerFinder({
       sessions,
       tokens,
+      tickets,
       identities: createIdentityStore(app.pool, ({ message }) => {
         app.log.warn({ reason: message }, 'a name was not taken over; the next request of its user tries again');
       }),
@@ -88,10 +93,14 @@ export default fastifyPlugin(
         return caller;
       },
     });
-    documentTokens(app);
+    documentCredentials(app);
 
     const sweeper = new Sweeper({
-      removeExpired: { sessions: sessions.removeExpired, tokens: tokens.removeExpired },
+      removeExpired: {
+        sessions: sessions.removeExpired,
+        tokens: tokens.removeExpired,
+        tickets: tickets.removeExpired,
+      },
       intervalMs: SWEEP_INTERVAL_MS,
       log: app.log,
     });
@@ -102,12 +111,12 @@ export default fastifyPlugin(
 );
 
 /** Whatever a cookie opens a token opens, and the OpenAPI document says so, unless the route refuses tokens. */
-function documentTokens(app: FastifyInstance): void {
+function documentCredentials(app: FastifyInstance): void {
   app.addHook('onRoute', (route) => {
     const { schema, config } = route;
     if (!schema?.security?.some((way) => 'session' in way)) return;
     route.schema = config?.refusesTokens
       ? { ...schema, response: { ...(schema.response as object), ...problemResponses(403) } }
-      : { ...schema, security: [...schema.security, { token: [] }] };
+      : { ...schema, security: [...schema.security, { token: [] }, ...(config?.takesTickets ? [{ ticket: [] }] : [])] };
   });
 }

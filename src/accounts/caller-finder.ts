@@ -3,17 +3,20 @@
 import type { FastifyRequest } from 'fastify';
 import { Problem } from '../errors.ts';
 import { bearerOf } from '../http/bearer.ts';
+import { forgetTicket, ticketOf } from '../http/ticket.ts';
 import type { Caller } from './caller.ts';
-import { SESSION_COOKIE, unauthenticated, wrongToken } from './challenge.ts';
+import { SESSION_COOKIE, unauthenticated, wrongTicket, wrongToken } from './challenge.ts';
 import type { IdentityStore } from './identity-store.ts';
 import type { VerifyJwt } from './jwt-verifier.ts';
 import type { SessionStore } from './session-store.ts';
+import type { TicketStore } from './ticket-store.ts';
 import { TOKEN_PREFIX } from './token.ts';
 import type { TokenStore } from './token-store.ts';
 
 export interface CallerFinderOptions {
   sessions: Pick<SessionStore, 'find'>;
   tokens: Pick<TokenStore, 'find'>;
+  tickets: Pick<TicketStore, 'find'>;
   identities: IdentityStore;
   verifyJwt: VerifyJwt;
 }
@@ -21,20 +24,28 @@ export interface CallerFinderOptions {
 /** @throws Problem TB_UNAUTHENTICATED, TB_SESSION_REQUIRED or TB_UNAVAILABLE */
 export type FindCaller = (request: FastifyRequest) => Promise<Caller>;
 
-export function createCallerFinder({ sessions, tokens, identities, verifyJwt }: CallerFinderOptions): FindCaller {
+export function createCallerFinder(options: CallerFinderOptions): FindCaller {
+  const { sessions, tokens, tickets, identities, verifyJwt } = options;
   const findByJwt = async (jwt: string): Promise<Caller | undefined> => {
     const identity = await verifyJwt(jwt);
     if (!identity) return undefined;
     return { user: await identities.findUser(identity), credentialId: undefined, expiresAt: identity.expiresAt };
   };
 
-  /** A token that is wrong is refused also beside a good cookie: its sender means to be somebody else. */
+  /** A token or ticket that is wrong is refused also beside a good cookie: its sender means to be somebody else. */
   return async (request) => {
+    const ticket = ticketOf(request);
+    if (ticket !== undefined) forgetTicket(request);
     const bearer = bearerOf(request.headers.authorization);
     if (bearer !== undefined) {
       const caller = await (bearer.startsWith(TOKEN_PREFIX) ? tokens.find(bearer) : findByJwt(bearer));
       if (!caller) throw wrongToken();
       if (request.routeOptions.config.refusesTokens) throw tokenRefused();
+      return caller;
+    }
+    if (ticket !== undefined) {
+      const caller = await tickets.find(ticket, (request.params as { id: string }).id);
+      if (!caller) throw wrongTicket();
       return caller;
     }
     const cookie = request.cookies[SESSION_COOKIE];

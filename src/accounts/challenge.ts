@@ -28,3 +28,9 @@ export function wrongToken(): Problem {
     headers: { 'www-authenticate': 'Bearer realm="teamboard", error="invalid_token"' },
   });
 }
+
+/** The same for a ticket of another board as for one that nobody has made. */
+export function wrongTicket(): Problem {
+  const detail = 'This ticket is not of this board, was not used in time, or has ended: make another one.';
+  return new Problem('TB_UNAUTHENTICATED', detail, { headers: unauthenticatedHeaders });
+}

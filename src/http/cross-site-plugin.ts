@@ -6,6 +6,7 @@ import { Problem } from '../errors.ts';
 import { bearerOf } from './bearer.ts';
 import { isCrossSite, type TrustedOrigins } from './cross-site.ts';
 import { problemResponses } from './schemas.ts';
+import { ticketOf } from './ticket.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -22,10 +23,11 @@ const safeMethods = ['GET', 'HEAD', 'OPTIONS'];
  */
 export default fastifyPlugin(
   async (app: FastifyInstance, trusted: TrustedOrigins) => {
-    app.addHook('onRequest', async ({ method, headers, host, routeOptions }) => {
+    app.addHook('onRequest', async (request) => {
+      const { method, headers, host, routeOptions } = request;
       if (!isGuarded(method, routeOptions.config)) return;
-      // A browser adds no token by itself; and beside a token the cookie does not count.
-      if (bearerOf(headers.authorization) !== undefined) return;
+      // A browser adds neither by itself; and beside a token or a ticket the cookie does not count.
+      if (bearerOf(headers.authorization) !== undefined || ticketOf(request) !== undefined) return;
       const site = headers['sec-fetch-site'];
       if (!isCrossSite({ site: site?.toString(), origin: headers.origin, host }, trusted)) return;
       throw new Problem(

@@ -63,6 +63,12 @@ export default fastifyPlugin(
                 'A personal API token `tb_…`, made by `POST /tokens`; or a JWT of an application that the operator has ' +
                 'configured (`JWT_ISSUERS`), whose user is made on first sight. It wins over a cookie.',
             },
+            ticket: {
+              type: 'apiKey',
+              in: 'query',
+              name: 'ticket',
+              description: 'Made by `POST /boards/:id/tickets`, for the stream of that board. It wins over a cookie.',
+            },
           },
         },
       },

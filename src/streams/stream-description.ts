@@ -7,6 +7,9 @@ the same log (\`after\`, \`limit\`).
 **Resume.** \`Last-Event-ID\` (or \`?lastEventId=\`; the header wins) is the cursor of the last event seen. The stream
 goes on with the next one. Without it the stream starts at the present.
 
+**Ticket.** An EventSource that can send neither header nor cookie says \`?ticket=…\`, from
+\`POST /boards/:id/tickets\`, also when it reconnects.
+
 **Order.** On one stream the \`seq\` of \`changed\` events goes up by exactly one, from the cursor named in the request;
 where that cannot be kept, \`reset\` (or, with \`?snapshot=true\`, \`snapshot\`) comes before anything else.
 

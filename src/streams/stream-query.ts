@@ -12,6 +12,9 @@ export const StreamQuery = Type.Object({
   snapshot: Type.Optional(
     Type.Boolean({ description: 'Stream: begin with the board itself, and send it in place of every `reset`.' }),
   ),
+  ticket: Type.Optional(
+    Type.String({ description: 'Says who is calling, from `POST /boards/:id/tickets`. It wins over a cookie.' }),
+  ),
   after: Type.Optional(Type.String({ description: 'Page: from the event after this cursor.' })),
   limit: pageLimit(100, 500),
 });

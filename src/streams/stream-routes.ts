@@ -39,7 +39,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
       // A HEAD of this route would open a stream that nobody reads.
       exposeHeadRoute: false,
       onRequest: app.requireSession,
-      config: { opensStream: true },
+      config: { opensStream: true, takesTickets: true },
       schema: {
         tags: ['The stream'],
         summary: 'Follow a board',

@@ -66,6 +66,7 @@ const matrix: Record<string, Entry> = {
   },
   'GET /boards/{id}/events': { statuses: members(200), headers: json },
   'GET /boards/{id}/presence': { statuses: members(200) },
+  'POST /boards/{id}/tickets': { statuses: members(201) },
   'GET /boards/{id}/members': { statuses: members(200) },
   'POST /boards/{id}/members': {
     statuses: owners(201),

@@ -10,6 +10,8 @@ import type { Teardown } from './teardown.ts';
 export interface Connection {
   address: string;
   startedAt: number;
+  /** Of the answer; undefined when there was none. */
+  status?: number;
   /** When `ready` came; undefined when the node could not be reached, or took no stream. */
   readyAt?: number;
   lostAt?: number;
@@ -35,12 +37,14 @@ export interface ReaderOptions {
   client: Pick<Client, 'cookie'>;
   /** The cursor to begin after. */
   after?: string;
+  /** In the address, as a page has it that has no cookie here. */
+  ticket?: string;
 }
 
 const names = ['ready', 'snapshot', 'changed', 'reset', 'broadcast', 'close'];
 
 /** Is closed with the test. */
-export function startReader(t: Teardown, { address, boardId, client, after }: ReaderOptions): Reader {
+export function startReader(t: Teardown, { address, boardId, client, after, ticket }: ReaderOptions): Reader {
   const frames: ReceivedFrame[] = [];
   const seqs: number[] = [];
   const connections: Connection[] = [];
@@ -52,6 +56,7 @@ export function startReader(t: Teardown, { address, boardId, client, after }: Re
     const { pathname, search } = new URL(url);
     const headers = { ...init.headers, cookie: client.cookie };
     const response = await fetch(connection.address + pathname + search, { ...init, headers });
+    connection.status = response.status;
     const decoder = new TextDecoder();
     const parser = createParser({
       onRetry: (retryMs) => {
@@ -74,8 +79,11 @@ export function startReader(t: Teardown, { address, boardId, client, after }: Re
     };
   };
 
-  const query = after === undefined ? '' : `?lastEventId=${after}`;
-  const source = new EventSource(`${address()}/boards/${boardId}/events${query}`, { fetch: fetchAndNote });
+  const query = new URLSearchParams({
+    ...(after !== undefined && { lastEventId: after }),
+    ...(ticket !== undefined && { ticket }),
+  });
+  const source = new EventSource(`${address()}/boards/${boardId}/events?${query}`, { fetch: fetchAndNote });
   t.teardown(() => source.close());
   for (const name of names) {
     source.addEventListener(name, ({ data, lastEventId }) => {

@@ -91,6 +91,7 @@ const furtherErrors: Record<string, string[]> = {
   'PATCH /users/me': ['409', '429'],
   'DELETE /users/me': ['409', '429'],
   'POST /tokens': ['409'],
+  'POST /boards/{id}/tickets': ['429'],
 };
 
 t.test('every operation says what it is, what it takes and how it can fail', async (t) => {
@@ -214,6 +215,7 @@ t.test('every answer is as the document says, and has no field that it does not 
   await check(ada, 'GET', `${address}/events`, undefined, { accept: 'text/event-stream' });
   await check(ada, 'GET', `${address}/presence`);
   stream.close();
+  await checkTickets(check, ada, nobody, address);
   for (const path of ['/guests', '/boards']) {
     await check(ada, 'POST', path, {});
     if (path === '/boards') {
@@ -235,6 +237,7 @@ t.test('every answer is as the document says, and has no field that it does not 
     ['POST', `${address}/batch`, { operations: [create] }],
     ['GET', `${address}/events`],
     ['GET', `${address}/presence`],
+    ['POST', `${address}/tickets`],
   ] as Array<[string, string, object?]>) {
     await checkRefusals(method, path, body);
   }
@@ -410,6 +413,19 @@ async function checkAccounts(check: Check, nobody: Client): Promise<void> {
   await check(nobody, 'POST', '/users', account);
   await check(nobody, 'POST', '/session', credentials);
   await check(di, 'DELETE', '/sessions');
+}
+
+/** Each answer of POST …/tickets that has nothing to do with who asks. */
+async function checkTickets(check: Check, ada: Client, nobody: Client, address: string): Promise<void> {
+  const path = `${address}/tickets`;
+  const { ticket } = await check(ada, 'POST', path);
+  await check(nobody, 'GET', `${address}/events?ticket=${ticket}`, undefined, { accept: 'application/json' });
+  await check(ada, 'POST', path, {});
+  await check(ada, 'POST', path, { unknown: 1 });
+  await check(ada, 'POST', path, 'x'.repeat(300_000));
+  await check(ada, 'POST', path, 'x', { 'content-type': 'text/plain' });
+  for (let n = 0; n < 99; n += 1) await ada.request('POST', path);
+  await check(ada, 'POST', path);
 }
 
 /** Calls `visit` for each object in a document. */

@@ -272,6 +272,7 @@ t.test(
       ['GET', address],
       ['PATCH', address, { name: 'x' }],
       ['DELETE', address],
+      ['POST', `${address}/tickets`],
       ['POST', `${address}/items`, { text: 'x' }],
       ['GET', `${address}/items/${item.id}`],
       ['PATCH', `${address}/items/${item.id}`, { text: 'x' }],

@@ -1,0 +1,419 @@
+// Tickets: a stream for an EventSource that can send neither header nor cookie (threats 1, 2, 3, 5 and 7).
+
+import { createHash, createSecretKey } from 'node:crypto';
+import { once } from 'node:events';
+import t from 'tap';
+import { createTicketStore } from '../../src/accounts/ticket-store.ts';
+import { secretIssuer, sign } from '../helpers/application.ts';
+import { Client } from '../helpers/client.ts';
+import { openStream } from '../helpers/event-stream.ts';
+import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
+import { startNode, useDatabase } from '../helpers/node.ts';
+import { sameProblem } from '../helpers/problem.ts';
+import { spawnNode } from '../helpers/process.ts';
+import { startReader } from '../helpers/reader.ts';
+import { range } from '../helpers/seqs.ts';
+import { until } from '../helpers/until.ts';
+
+const allowed = 'https://app.example';
+const hostile = 'https://evil.example';
+const application = secretIssuer();
+const database = await useDatabase(t);
+const settings = { jwtIssuers: [application.config], corsOrigins: [allowed] };
+const node = await startNode(t, database.url, settings);
+const nobody = Client.nobody(node);
+const json = { accept: 'application/json' };
+
+/** @returns what POST …/tickets answers */
+async function makeTicket(client: Client, boardId: string): Promise<{ ticket: string; expiresAt: string }> {
+  return (await client.post(`/boards/${boardId}/tickets`, undefined)).body;
+}
+const eventsOf = (boardId: string, ticket: string) => `/boards/${boardId}/events?ticket=${ticket}`;
+const hashOf = (ticket: string) => createHash('sha256').update(ticket).digest();
+
+/** One user by each kind of credential, with a board. */
+async function callers(): Promise<Array<[kind: string, client: Client]>> {
+  const byCookie = await Client.signUp(node, 'Ada');
+  const byToken = await Client.bearing(node, (await byCookie.post('/tokens', { name: 'ci' })).body.secret);
+  const jwt = await sign(application.signer, { iss: application.config.issuer, sub: `ada ${byCookie.user.id}` });
+  return [
+    ['cookie', byCookie],
+    ['token', byToken],
+    ['JWT', await Client.bearing(node, jwt)],
+  ];
+}
+
+t.test(
+  'a ticket is made by any credential, shown once, kept as its SHA-256, and opens the stream of its board',
+  async (t) => {
+    for (const [kind, maker] of await callers()) {
+      const boardId = await maker.createBoard();
+      const answer = await maker.post(`/boards/${boardId}/tickets`, {});
+      t.equal(answer.status, 201, kind);
+      t.equal(answer.headers.get('cache-control'), 'no-store');
+      t.equal(answer.headers.get('referrer-policy'), 'no-referrer');
+      const { ticket, expiresAt, ...rest } = answer.body;
+      t.same(rest, {});
+      t.match(ticket, /^[\w-]{43}$/, '256 random bits');
+      const seconds = (Date.parse(expiresAt) - Date.now()) / 1000;
+      t.ok(seconds > 50 && seconds <= 61, `${seconds} s`);
+      t.equal((await database.sql('select from tickets where ticket_hash = $1', [hashOf(ticket)])).length, 1);
+      t.equal((await database.sql('select from tickets where tickets::text like $1', [`%${ticket}%`])).length, 0);
+
+      const arrived = once(node.app.server, 'request');
+      const stream = await openStream(t, node.url, boardId, { cookie: '', query: `?ticket=${ticket}` });
+      await stream.next('ready');
+      const [{ url }] = await arrived;
+      t.equal(url, `/boards/${boardId}/events`, 'nothing that the framework logs has it any more');
+      t.equal(stream.headers['referrer-policy'], 'no-referrer');
+      await until(() => stream.presence.length > 0, 'who is there');
+      t.same(
+        stream.presence[0]?.users.map(({ id }) => id),
+        [maker.user.id],
+        'its maker',
+      );
+      const { body } = await maker.post(`/boards/${boardId}/items`, { text: 'Hi' });
+      t.equal((await stream.next('changed')).data.id, body.item.id);
+      stream.close();
+      const page = await nobody.get(eventsOf(boardId, ticket), json);
+      t.equal(page.body.events.length, 3, 'the pages of the same log too');
+      t.not((await makeTicket(maker, boardId)).ticket, ticket);
+    }
+  },
+);
+
+t.test('only those who see the board make tickets for it', async (t) => {
+  const ada = await Client.signUp(node, 'Ada');
+  const eve = await Client.signUp(node, 'Eve');
+  const boardId = await ada.createBoard();
+  const path = `/boards/${boardId}/tickets`;
+  sameProblem(t, await nobody.post(path, undefined), 'TB_UNAUTHENTICATED');
+  const foreign = await eve.post(path, undefined);
+  sameProblem(t, foreign, 'TB_NOT_FOUND');
+  t.same((await eve.post(`/boards/${eve.user.id}/tickets`, undefined)).body, foreign.body, 'as for none');
+  sameProblem(t, await ada.post('/boards/none/tickets', undefined), 'TB_NOT_FOUND');
+  await database.sql(`insert into members (board_id, user_id, role) values ($1, $2, 'viewer')`, [boardId, eve.user.id]);
+  t.equal((await eve.post(path, undefined)).status, 201, 'a viewer may');
+  for (const [body, pointer] of [
+    [{ ttl: 3600 }, '/ttl'],
+    [[], '/'],
+    ['"x"', '/'],
+  ] as const) {
+    const answer = await ada.post(path, body);
+    sameProblem(t, answer, 'TB_INVALID', { errors: answer.body.errors });
+    t.ok(answer.body.errors.some((fault: { path: string }) => fault.path === pointer));
+  }
+  const crossSite = await ada.post(path, undefined, { 'sec-fetch-site': 'cross-site', origin: hostile });
+  sameProblem(t, crossSite, 'TB_CROSS_SITE');
+});
+
+t.test('a ticket is good nowhere else', async (t) => {
+  const ada = await Client.signUp(node, 'Ada');
+  const [boardId, other] = [await ada.createBoard(), await ada.createBoard()];
+  const { ticket } = await makeTicket(ada, boardId);
+  const unknown = await nobody.get(eventsOf(boardId, 'x'.repeat(43)));
+  for (const [about, path] of Object.entries({
+    'another board of its maker': eventsOf(other, ticket),
+    'a board that does not exist': eventsOf(ada.user.id, ticket),
+    'no board at all': eventsOf('none', ticket),
+    'a shorter one': eventsOf(boardId, ticket.slice(1)),
+    empty: eventsOf(boardId, ''),
+    twice: `${eventsOf(boardId, ticket)}&ticket=${ticket}`,
+    'another case': eventsOf(boardId, ticket.toUpperCase()),
+  })) {
+    for (const headers of [json, { accept: 'text/event-stream' }]) {
+      const answer = await nobody.get(path, headers);
+      sameProblem(t, answer, 'TB_UNAUTHENTICATED', { message: about });
+      t.same(answer.body, unknown.body, 'they cannot be told apart');
+    }
+  }
+  for (const path of ['/session', '/boards', `/boards/${boardId}`, `/boards/${boardId}/presence`, '/tokens']) {
+    sameProblem(t, await nobody.get(`${path}?ticket=${ticket}`), 'TB_UNAUTHENTICATED', { message: path });
+  }
+  for (const path of ['/boards', `/boards/${boardId}/items`, `/boards/${boardId}/tickets`, '/session']) {
+    const answer = await nobody.post(`${path}?ticket=${ticket}`, {}, { 'sec-fetch-site': 'cross-site' });
+    sameProblem(t, answer, 'TB_CROSS_SITE', { message: `${path}: no way round the check` });
+  }
+  const bearer = await nobody.get('/session', { authorization: `Bearer ${ticket}` });
+  sameProblem(t, bearer, 'TB_UNAUTHENTICATED', { message: 'as a token' });
+  sameProblem(t, await nobody.get('/session', { cookie: `tb_session=${ticket}` }), 'TB_UNAUTHENTICATED');
+  const [row] = await database.sql('select used_at from tickets where ticket_hash = $1', [hashOf(ticket)]);
+  t.same(row, { used_at: null }, 'none of that was a use');
+  t.equal((await nobody.get(eventsOf(boardId.toUpperCase(), ticket), json)).status, 200);
+});
+
+t.test('a token wins over a ticket, and a ticket over a cookie', async (t) => {
+  const ada = await Client.signUp(node, 'Ada');
+  const bob = await Client.signUp(node, 'Bob');
+  const boardId = await ada.createBoard();
+  const { ticket } = await makeTicket(ada, boardId);
+  sameProblem(t, await ada.get(eventsOf(boardId, 'wrong'), json), 'TB_UNAUTHENTICATED', {
+    message: 'a wrong ticket beside a good cookie',
+  });
+  t.equal((await bob.get(eventsOf(boardId, ticket), json)).status, 200, 'beside the cookie of one who sees nothing');
+  const { secret } = (await bob.post('/tokens', { name: 'ci' })).body;
+  const byToken = { ...json, authorization: `Bearer ${secret}` };
+  sameProblem(t, await nobody.get(eventsOf(boardId, ticket), byToken), 'TB_NOT_FOUND', { message: 'Bob by token' });
+});
+
+t.test('a ticket is used within a minute or never, and then again and again', async (t) => {
+  const ada = await Client.signUp(node, 'Ada');
+  const boardId = await ada.createBoard();
+  const [used, unused] = [await makeTicket(ada, boardId), await makeTicket(ada, boardId)];
+  const open = async ({ ticket }: { ticket: string }) => (await nobody.get(eventsOf(boardId, ticket), json)).status;
+  const rowOf = async ({ ticket }: { ticket: string }) =>
+    (
+      await database.sql<{ used: Date; version: string }>(
+        'select used_at as used, xmin::text as version from tickets where ticket_hash = $1',
+        [hashOf(ticket)],
+      )
+    )[0];
+  t.same(await Promise.all(Array.from({ length: 20 }, () => open(used))), Array(20).fill(200));
+  const first = await rowOf(used);
+  await database.sql('update tickets set expires_at = now() where user_id = $1', [ada.user.id]);
+  t.equal(await open(used), 200);
+  t.equal(await open(unused), 401);
+  t.same((await rowOf(used))?.used, first?.used, 'a use is no write');
+  await database.sql(`update tickets set used_at = now() - interval '2 hours' where used_at is not null`);
+  t.equal(await open(used), 200);
+  t.ok(((await rowOf(used))?.used.getTime() ?? 0) >= (first?.used.getTime() ?? 0), 'but for one an hour');
+
+  const store = createTicketStore(database.pool);
+  t.ok((await store.removeExpired(100)) >= 1);
+  t.equal(await rowOf(unused), undefined);
+  t.ok(await rowOf(used), 'what is in use stays');
+  const late = await makeTicket(ada, boardId);
+  await database.sql('update tickets set expires_at = now() where ticket_hash = $1', [hashOf(late.ticket)]);
+  await startNode(t, database.url);
+  await until(async () => (await rowOf(late)) === undefined, 'the sweeper of a node');
+});
+
+t.test('a ticket ends with what its maker has come by', async (t) => {
+  const issuer = application.config.issuer;
+  const cases: Record<string, (maker: Client, boardId: string) => Promise<unknown>> = {
+    'cookie: sign-out': (ada) => ada.delete('/session'),
+    'cookie: everywhere': (ada) => ada.delete('/sessions'),
+    'cookie: expired': ({ user }) =>
+      database.sql('update sessions set expires_at = now() where user_id = $1', [user.id]),
+    'cookie: credentials': (ada) =>
+      ada.patch('/users/me', { email: `${ada.user.id}@example.org`, password: 'correct horse' }),
+    'token: deleted': ({ user }) => database.sql('delete from tokens where user_id = $1', [user.id]),
+    'token: expired': ({ user }) => database.sql('update tokens set expires_at = now() where user_id = $1', [user.id]),
+    'JWT: expired': ({ user }) => database.sql('update tickets set jwt_ends_at = now() where user_id = $1', [user.id]),
+    'JWT: user gone': ({ user }) => database.sql('delete from users where id = $1', [user.id]),
+    'JWT: removed': ({ user }) => database.sql('delete from members where user_id = $1', [user.id]),
+    'cookie: removed': ({ user }) => database.sql('delete from members where user_id = $1', [user.id]),
+    'token: board gone': (_maker, boardId) => database.sql('delete from boards where id = $1', [boardId]),
+  };
+  for (const [about, end] of Object.entries(cases)) {
+    const [, maker] = (await callers()).find(([kind]) => about.startsWith(kind)) ?? [];
+    if (!maker) throw new Error(about);
+    const bob = await Client.signUp(node, 'Bob');
+    const boardId = await bob.createBoard();
+    await database.sql(
+      `insert into members (board_id, user_id, role) select $1, id, 'owner' from users where id = any ($2)`,
+      [boardId, [maker.user.id]],
+    );
+    const [used, unused] = [await makeTicket(maker, boardId), await makeTicket(maker, boardId)];
+    t.equal((await nobody.get(eventsOf(boardId, used.ticket), json)).status, 200, about);
+    await end(maker, boardId);
+    for (const { ticket } of [used, unused]) {
+      sameProblem(t, await nobody.get(eventsOf(boardId, ticket), json), 'TB_UNAUTHENTICATED', { message: about });
+    }
+    if (!about.includes('removed')) continue;
+    await database.sql(`insert into members (board_id, user_id, role) values ($1, $2, 'owner')`, [
+      boardId,
+      maker.user.id,
+    ]);
+    t.equal((await nobody.get(eventsOf(boardId, used.ticket), json)).status, 401, 'also when its maker is back');
+  }
+
+  const exp = Math.floor(Date.now() / 1000) + 600;
+  const brief = await Client.bearing(node, await sign(application.signer, { iss: issuer, sub: 'brief', exp }));
+  const boardId = await brief.createBoard();
+  const { ticket } = await makeTicket(brief, boardId);
+  const caller = await createTicketStore(database.pool).find(ticket, boardId);
+  t.match(caller, { user: brief.user, credentialId: undefined, expiresAt: new Date(exp * 1000).toISOString() });
+  const [[, byCookie] = [], [, byToken] = []] = await callers();
+  for (const [maker, table] of [
+    [byCookie, 'sessions'],
+    [byToken, 'tokens'],
+  ] as const) {
+    if (!maker) throw new Error(table);
+    const board = await maker.createBoard();
+    const found = await createTicketStore(database.pool).find((await makeTicket(maker, board)).ticket, board);
+    const [row] = await database.sql(`select id from ${table} where user_id = $1`, [maker.user.id]);
+    t.match(found, { credentialId: row?.id, expiresAt: (await maker.get('/session')).body.expiresAt });
+  }
+  await database.sql('update tickets set jwt_ends_at = now() where ticket_hash = $1', [hashOf(ticket)]);
+  t.ok((await createTicketStore(database.pool).removeExpired(10)) >= 1);
+  t.equal((await database.sql('select from tickets where ticket_hash = $1', [hashOf(ticket)])).length, 0);
+});
+
+t.test('a user has a hundred unused tickets at most, and a thousand that are used', async (t) => {
+  const ada = await Client.signUp(node, 'Ada');
+  const boardId = await ada.createBoard();
+  const insert = (prefix: string, number: number, usedAt: string) =>
+    database.sql(
+      `insert into tickets (ticket_hash, board_id, user_id, session_id, expires_at, used_at)
+       select sha256(($1 || n)::bytea), $2, $3, sessions.id, now() + interval '1 minute', ${usedAt}
+       from generate_series(1, $4) n, sessions where sessions.user_id = $3`,
+      [prefix, boardId, ada.user.id, number],
+    );
+  await insert('unused', 99, 'null');
+  t.equal((await ada.post(`/boards/${boardId}/tickets`, undefined)).status, 201);
+  const refused = await ada.post(`/boards/${boardId}/tickets`, undefined);
+  sameProblem(t, refused, 'TB_TOO_MANY_TICKETS');
+  t.equal(refused.headers.get('retry-after'), '60');
+  const bob = await Client.signUp(node, 'Bob');
+  t.equal((await bob.post(`/boards/${await bob.createBoard()}/tickets`, undefined)).status, 201, 'others are others');
+
+  await database.sql('delete from tickets where user_id = $1', [ada.user.id]);
+  await insert('used', 1001, `now() - n * interval '1 second'`);
+  await insert('expired', 200, 'null');
+  await database.sql('update tickets set expires_at = now() where user_id = $1 and used_at is null', [ada.user.id]);
+  t.equal((await ada.post(`/boards/${boardId}/tickets`, undefined)).status, 201, 'what has expired does not count');
+  const left = async (name: string) => (await nobody.get(eventsOf(boardId, name), json)).status === 200;
+  t.same([await left('used1'), await left('used1000'), await left('used1001')], [true, true, false]);
+});
+
+t.test('pages of any origin open a stream by a ticket, and only those of the list can read it', async (t) => {
+  const ada = await Client.signUp(node, 'Ada');
+  const boardId = await ada.createBoard();
+  const { ticket } = await makeTicket(ada, boardId);
+  for (const origin of [allowed, hostile, 'null']) {
+    const headers = { origin, 'sec-fetch-site': 'cross-site' };
+    const stream = await openStream(t, node.url, boardId, { cookie: '', headers, query: `?ticket=${ticket}` });
+    t.equal(stream.status, 200, origin);
+    t.equal(stream.headers['access-control-allow-origin'], origin === allowed ? allowed : undefined);
+    t.match(stream.headers.vary, /\bOrigin\b/);
+    stream.close();
+    const wrong = await nobody.get(eventsOf(boardId, 'x'), { ...headers, cookie: ada.cookie });
+    sameProblem(t, wrong, 'TB_UNAUTHENTICATED', { message: `${origin}: a wrong one beside a cookie opens nothing` });
+    t.equal(wrong.headers.get('access-control-allow-origin'), origin === allowed ? allowed : null);
+    const ambient = await openStream(t, node.url, boardId, { cookie: ada.cookie, headers });
+    t.equal(ambient.status, origin === allowed ? 200 : 403, 'the cookie alone is checked');
+    ambient.close();
+  }
+});
+
+t.test('an EventSource with a ticket comes back and misses nothing, until its maker signs out (E1, E2)', async (t) => {
+  const ada = await Client.signUp(node, 'Ada');
+  const bob = await Client.signUp(node, 'Bob');
+  const boardId = await ada.createBoard();
+  await database.sql(`insert into members (board_id, user_id, role) values ($1, $2, 'editor')`, [boardId, bob.user.id]);
+  const { ticket } = await makeTicket(ada, boardId);
+  const second = await startNode(t, database.url, settings);
+  let address = node.url;
+  const reader = startReader(t, { address: () => address, boardId, client: nobody, ticket });
+  await until(() => reader.isOpen, 'the stream');
+  let head = 3;
+  const write = async () => {
+    await bob.post(`/boards/${boardId}/items`, { text: 'Hi' });
+    head += 1;
+  };
+  await write();
+  await until(() => reader.seqs.at(-1) === head, 'what came before');
+  // Nothing counts by what it was made within any more.
+  await database.sql("update tickets set expires_at = now() - interval '1 hour' where user_id = $1", [ada.user.id]);
+
+  const [stream] = [...node.app.openStreams].filter((each) => each.boardId === boardId);
+  stream?.close('rotated');
+  await until(() => !reader.isOpen, 'the end of the first connection');
+  await write();
+  await until(() => reader.seqs.at(-1) === head, 'what came meanwhile');
+
+  address = second.url;
+  node.app.server.closeAllConnections();
+  await until(() => !reader.isOpen, 'the cut');
+  await write();
+  await until(() => reader.seqs.at(-1) === head, 'what came meanwhile, at another node');
+  t.same(reader.seqs, range(4, head));
+  t.same(
+    reader.connections.map(({ status }) => status),
+    [200, 200, 200],
+  );
+
+  t.equal((await ada.delete('/session')).status, 204);
+  second.app.server.closeAllConnections();
+  await until(() => reader.connections.length === 4 && reader.connections[3]?.status, 'the next attempt');
+  t.equal(reader.connections[3]?.status, 401);
+  await write();
+  t.notOk(reader.seqs.includes(head));
+});
+
+t.test('made on one node, used on the other; while the database is away the stream comes back', async (t) => {
+  const ada = await Client.signUp(node, 'Ada');
+  const boardId = await ada.createBoard();
+  const { ticket } = await makeTicket(ada, boardId);
+  const proxy = await startFaultyProxy(t, database.url);
+  const second = await startNode(t, proxy.url, settings);
+  const open = () => openStream(t, second.url, boardId, { cookie: '', query: `?ticket=${ticket}` });
+  proxy.cut();
+  const busy = await open();
+  await busy.end();
+  t.same([busy.status, busy.frames.at(-1)?.data.reason], [200, 'busy']);
+  proxy.restore();
+  await until(async () => {
+    const stream = await open();
+    await until(() => stream.frames.length > 0, 'a frame');
+    stream.close();
+    return stream.frames[0]?.event === 'ready';
+  }, 'the stream');
+});
+
+t.test('nothing of what says who is calling gets into the log (threat 3)', async (t) => {
+  const secret = 'canary-canary-canary-canary-canary';
+  const issuer = 'https://canary.example';
+  const logging = await spawnNode(t, {
+    DATABASE_URL: database.url,
+    LOG_LEVEL: 'trace',
+    JWT_ISSUERS: JSON.stringify([{ issuer, audience: 'teamboard', secret }]),
+    HEARTBEAT_SECONDS: '1',
+    STREAMS_PER_USER: '2',
+  });
+  const ada = await Client.signUp(logging, 'Ada');
+  const token = (await ada.post('/tokens', { name: 'ci' })).body.secret;
+  const key = createSecretKey(Buffer.from(secret));
+  const jwt = await sign({ alg: 'HS256', key }, { iss: issuer, sub: 'canary' });
+  const old = await sign({ alg: 'HS256', key }, { iss: issuer, sub: 'canary', exp: 1 });
+  const boardId = await ada.createBoard();
+  const { ticket } = await makeTicket(ada, boardId);
+  const stream = await openStream(t, logging.url, boardId, { cookie: '', query: `?ticket=${ticket}` });
+  await stream.next('heartbeat');
+  const credentials: Array<[string, Record<string, string>]> = [
+    ['', { cookie: ada.cookie }],
+    [`?ticket=${ticket}`, {}],
+    [`?ticket=${ticket}x`, {}],
+    ['', { authorization: `Bearer ${token}` }],
+    ['', { authorization: `Bearer ${token}x` }],
+    ['', { authorization: `Bearer ${jwt}` }],
+    ['', { authorization: `Bearer ${old}` }],
+  ];
+  const paths = [`/boards/${boardId}/events`, '/session', '/nothing', '/%zz', `/boards/${token}`];
+  const ask = async () => {
+    for (const [query, headers] of credentials) {
+      const { status } = await openStream(t, logging.url, boardId, { cookie: '', headers, query });
+      t.ok([200, 401, 404, 429, 500].includes(status), `${status}`);
+      for (const accept of ['application/json', 'image/png']) {
+        for (const path of paths) await Client.nobody(logging).get(path + query, { accept, ...headers });
+      }
+    }
+  };
+  await ask();
+  await database.sql('alter table members rename to absent');
+  await ask();
+  await database.sql('alter table absent rename to members');
+  stream.close();
+  await until(() => logging.output.includes('stream closed'), 'the end of the stream');
+  logging.kill('SIGINT');
+  await logging.exit();
+  t.match(logging.output, /"level":50/, 'errors were logged');
+  t.match(logging.output, /a JWT was refused/, 'and what nobody but a developer reads');
+  const canaries = { ticket, cookie: ada.cookie.split('=')[1] ?? '', token, jwt, old, secret };
+  for (const [about, canary] of Object.entries(canaries)) {
+    t.ok(canary.length > 30);
+    t.notOk(logging.output.includes(canary), about);
+    t.notOk(logging.output.includes(canary.slice(3, 30)), `a part of ${about}`);
+  }
+});
