@@ -42,9 +42,10 @@ export function createJwtVerifier(
 ): VerifyJwt {
   const entries = issuers.map((issuer) => createEntry(issuer, log));
   return async (token) => {
+    const claimed = readIssuer(token);
     let unavailable: Problem | undefined;
     // Several with one name: a secret that is being changed, or a second audience.
-    for (const { issuer, verify } of entries.filter(({ issuer }) => issuer === readIssuer(token))) {
+    for (const { issuer, verify } of entries.filter(({ issuer }) => issuer === claimed)) {
       try {
         return readIdentity(issuer, await verify(token));
       } catch (error) {
