@@ -61,7 +61,7 @@ for (const table of ['sessions', 'tokens'] as const) {
     await sql(`delete from users where id = $1`, [userId]);
     t.equal((await announced()).ids.length, 4, 'by a cascade');
     const others = await addRows(table, 3);
-    await sql(`truncate ${table}`);
+    await sql(`truncate ${table} cascade`);
     t.same((await announced()).ids, others.ids.sort());
     t.same(await sql(`select from ${table}`), []);
   });

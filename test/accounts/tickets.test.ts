@@ -417,3 +417,43 @@ t.test('nothing of what says who is calling gets into the log (threat 3)', async
     t.notOk(logging.output.includes(canary.slice(3, 30)), `a part of ${about}`);
   }
 });
+
+t.test('the streams of a ticket end with what its maker has come by (E6, threats 2, 7, 8)', async (t) => {
+  for (const [kind, maker] of await callers()) {
+    const boardId = await maker.createBoard();
+    const other = await Client.signUp(node, 'Other');
+    await database.sql(`insert into members (board_id, user_id, role) values ($1, $2, 'viewer')`, [
+      boardId,
+      other.user.id,
+    ]);
+    const theirs = await makeTicket(other, boardId);
+    const staying = await openStream(t, node.url, boardId, { cookie: '', query: `?ticket=${theirs.ticket}` });
+    await staying.next('ready');
+
+    let client = maker;
+    if (kind === 'JWT') {
+      const exp = Math.floor(Date.now() / 1000) + 2;
+      const claims = { iss: application.config.issuer, sub: `ada ${boardId}`, exp };
+      client = await Client.bearing(node, await sign(application.signer, claims));
+      await database.sql(`insert into members (board_id, user_id, role) values ($1, $2, 'viewer')`, [
+        boardId,
+        client.user.id,
+      ]);
+    }
+    const { ticket } = await makeTicket(client, boardId);
+    const byTicket = await openStream(t, node.url, boardId, { cookie: '', query: `?ticket=${ticket}` });
+    const streams = [byTicket, await openStream(t, node.url, boardId, client)];
+    await Promise.all(streams.map((stream) => stream.next('ready')));
+    if (kind === 'cookie') await client.delete('/session');
+    if (kind === 'token') await database.sql('delete from tokens where user_id = $1', [client.user.id]);
+    const reason = kind === 'JWT' ? 'expired' : 'revoked';
+    for (const stream of streams) {
+      await stream.end();
+      t.same(stream.frames.at(-1)?.data, { reason, retry: false }, kind);
+    }
+    t.notOk(staying.ended);
+    const again = await nobody.get(eventsOf(boardId, ticket), json);
+    sameProblem(t, again, 'TB_UNAUTHENTICATED', { message: `${kind}, again` });
+    staying.close();
+  }
+});
