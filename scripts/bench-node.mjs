@@ -27,7 +27,14 @@ const TICKS_PER_SECOND = 100;
 export async function startBenchNode() {
   const dataDir = await mkdtemp(join(tmpdir(), 'teamboard-bench-'));
   const child = spawn(process.execPath, [cli, 'serve'], {
-    env: { ...process.env, PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'warn', STREAMS_PER_USER: '1000000' },
+    env: {
+      ...process.env,
+      PORT: '0',
+      DATA_DIR: dataDir,
+      LOG_LEVEL: 'warn',
+      STREAMS_PER_USER: '1000000',
+      WRITES_PER_SECOND: '1000000',
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';

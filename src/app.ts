@@ -29,6 +29,7 @@ import crossSitePlugin from './http/cross-site-plugin.ts';
 import headersPlugin from './http/headers-plugin.ts';
 import openApiPlugin from './http/openapi-plugin.ts';
 import problemPlugin, { answerClientError, answerFrameworkError } from './http/problem-plugin.ts';
+import rateLimitsPlugin from './http/rate-limits-plugin.ts';
 import { ProblemBody } from './http/schemas.ts';
 import validationPlugin from './http/validation-plugin.ts';
 import livenessPlugin from './liveness/liveness-plugin.ts';
@@ -85,6 +86,10 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
 
   await app.register(postgresPlugin, { connectionString: config.databaseUrl });
   await app.register(accountsPlugin, { jwtIssuers: config.jwtIssuers });
+  await app.register(rateLimitsPlugin, {
+    writesPerSecond: config.writesPerSecond,
+    broadcastsPerSecond: config.broadcastsPerSecond,
+  });
   await app.register(eventsPlugin, {
     connectionString: config.databaseDirectUrl,
     retentionEvents: config.retentionEvents,

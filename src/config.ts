@@ -30,6 +30,11 @@ const environmentSchema = Type.Object({
   STREAMS_PER_USER: whole(1, 1_000_000, 50),
   STREAMS_PER_BOARD: whole(1, 1_000_000, 10_000),
   STREAMS_PER_NODE: whole(1, 1_000_000, 15_000),
+  WRITES_PER_SECOND: whole(1, 1_000_000, 50),
+  BROADCASTS_PER_SECOND: whole(1, 1_000_000, 30),
+  BROADCASTS_FROM: Type.Union([Type.Literal('viewer'), Type.Literal('editor'), Type.Literal('owner')], {
+    default: 'viewer',
+  }),
   RING_BYTES_PER_BOARD: whole(0, 2 ** 30, 256 * 1024),
   RING_BYTES_PER_NODE: whole(0, 2 ** 40, 64 * 1024 * 1024),
   WAITING_BYTES_PER_NODE: whole(1024 * 1024, 2 ** 40, 64 * 1024 * 1024),
@@ -61,6 +66,11 @@ export interface Config {
   streamsPerUser: number;
   streamsPerBoard: number;
   streamsPerNode: number;
+  /** Of one user, on this node. */
+  writesPerSecond: number;
+  broadcastsPerSecond: number;
+  /** The least role that may broadcast. */
+  broadcastsFrom: 'viewer' | 'editor' | 'owner';
   /** Bytes of the newest frames that are kept in memory. */
   ringBytesPerBoard: number;
   ringBytesPerNode: number;
@@ -110,6 +120,9 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     streamsPerUser: settings.STREAMS_PER_USER,
     streamsPerBoard: settings.STREAMS_PER_BOARD,
     streamsPerNode: settings.STREAMS_PER_NODE,
+    writesPerSecond: settings.WRITES_PER_SECOND,
+    broadcastsPerSecond: settings.BROADCASTS_PER_SECOND,
+    broadcastsFrom: settings.BROADCASTS_FROM,
     ringBytesPerBoard: settings.RING_BYTES_PER_BOARD,
     ringBytesPerNode: settings.RING_BYTES_PER_NODE,
     waitingBytesPerNode: settings.WAITING_BYTES_PER_NODE,
@@ -146,6 +159,7 @@ function describe(error: unknown, given: Record<string, string | undefined>): st
   if (name === 'LOG_LEVEL') {
     return `LOG_LEVEL must be fatal, error, warn, info, debug, trace or silent, and is '${given[name]}'.`;
   }
+  if (name === 'BROADCASTS_FROM') return `BROADCASTS_FROM must be viewer, editor or owner, and is '${given[name]}'.`;
   if (name === 'CLIENT_ADDRESS_HEADER') {
     return `CLIENT_ADDRESS_HEADER must be the name of a header field, and is '${given[name]}'.`;
   }

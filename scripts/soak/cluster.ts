@@ -17,6 +17,8 @@ const settings = {
   STREAM_MAX_AGE_MINUTES: '1',
   DRAIN_SECONDS: '3',
   STREAMS_PER_USER: '1000',
+  // All writers of the soak are one user each, and write as fast as they can.
+  WRITES_PER_SECOND: '1000000',
   RING_BYTES_PER_BOARD: '32768',
   RING_BYTES_PER_NODE: '98304',
   RETENTION_EVENTS: '2000',

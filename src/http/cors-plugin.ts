@@ -24,7 +24,7 @@ export default fastifyPlugin(
         'Last-Event-ID',
         'Stream-Id',
       ],
-      exposedHeaders: ['ETag', 'Idempotent-Replayed', 'Location', 'RateLimit', 'Retry-After'],
+      exposedHeaders: ['ETag', 'Idempotent-Replayed', 'Location', 'RateLimit', 'RateLimit-Policy', 'Retry-After'],
       maxAge: PREFLIGHT_SECONDS,
       // An OPTIONS that is no preflight would be answered in plain text.
       strictPreflight: false,

@@ -7,6 +7,7 @@ import { bearerOf } from './bearer.ts';
 import { isCrossSite, type TrustedOrigins } from './cross-site.ts';
 import { problemResponses } from './schemas.ts';
 import { ticketOf } from './ticket.ts';
+import { isUnsafe, methodsOf } from './unsafe-methods.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -14,8 +15,6 @@ declare module 'fastify' {
     opensStream?: boolean;
   }
 }
-
-const safeMethods = ['GET', 'HEAD', 'OPTIONS'];
 
 /**
  * Looks at every request that changes something or opens a stream, signed in or not: a page that signs its visitor in
@@ -45,9 +44,5 @@ export default fastifyPlugin(
 );
 
 function isGuarded(method: string, config: RouteOptions['config']): boolean {
-  return !safeMethods.includes(method) || config?.opensStream === true;
-}
-
-function methodsOf({ method }: Pick<RouteOptions, 'method'>): string[] {
-  return Array.isArray(method) ? method : [method];
+  return isUnsafe(method) || config?.opensStream === true;
 }

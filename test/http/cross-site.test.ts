@@ -139,7 +139,7 @@ function isReadable(t: Tap, { headers }: Pick<Answer, 'headers'>, origin: string
   t.equal(headers.get('access-control-allow-credentials'), mayRead ? 'true' : null, `${about}: credentials`);
   t.equal(
     headers.get('access-control-expose-headers'),
-    mayRead ? 'ETag, Idempotent-Replayed, Location, RateLimit, Retry-After' : null,
+    mayRead ? 'ETag, Idempotent-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After' : null,
     `${about}: exposed`,
   );
 }

@@ -41,6 +41,8 @@ interface Document {
 
 const database = await useDatabase(t);
 const node = await startNode(t, database.url, { streamsPerUser: 1 });
+/** Refuses the third write, and describes itself as the other does. */
+const hasty = await startNode(t, database.url, { writesPerSecond: 1, broadcastsPerSecond: 1 });
 const ada = await Client.signUp(node, 'Ada');
 const answer = await ada.get('/openapi.json');
 const document: Document = answer.body;
@@ -108,6 +110,7 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
     );
 
     const isWrite = requestBody !== undefined || title.startsWith('DELETE');
+    const isUnsafe = !title.startsWith('GET');
     const isService = own[0] === 'Service';
     const expected = new Set<string>();
     if (requestBody) for (const status of ['400', '413', '415']) expected.add(status);
@@ -117,7 +120,8 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
     if (security) expected.add('401');
     const refusesTokens = security?.length === 1;
     // Invites are shown to owners only.
-    if (refusesTokens || isWrite || /\/(events|invites|accept)$/.test(path)) expected.add('403');
+    if (refusesTokens || isUnsafe || /\/(events|invites)$/.test(path)) expected.add('403');
+    if (isUnsafe && security && !refusesTokens) expected.add('429');
     for (const status of furtherErrors[title] ?? []) expected.add(status);
     if (named.length > 0) expected.add('404');
     if (isWrite && /members|batch/.test(path)) expected.add('409');
@@ -249,6 +253,18 @@ t.test('every answer is as the document says, and has no field that it does not 
   await check(ada, 'DELETE', '/session');
   await check(ada, 'GET', '/livez');
   await check(ada, 'GET', '/readyz');
+
+  const fast = await Client.signUp(hasty, 'Di');
+  while ((await fast.post('/boards', {})).status !== 429);
+  for (const { title, path, operation } of operations) {
+    const [method = ''] = title.split(' ');
+    if (method === 'GET' || !operation.responses[429] || !operation.security || operation.security.length === 1)
+      continue;
+    const id = path.replaceAll(/\{\w+\}/g, board.id);
+    // A second after the last one there would be a token again.
+    while ((await fast.request(method, id)).status !== 429);
+    await check(fast, method, id);
+  }
 
   for (const { title, path, operation } of operations) {
     if (!operation.responses[403] || operation.security?.length === 1) continue;

@@ -1,0 +1,38 @@
+// How often one user may do something: a bucket of tokens for each, on this node.
+
+import { LRUCache } from 'lru-cache';
+
+/** What a full bucket holds: the tokens of so many seconds. */
+export const BURST_SECONDS = 2;
+/** Users who are remembered; the one who came longest ago makes room, and would have a full bucket mostly. 2 MB. */
+const MAX_USERS = 20_000;
+
+/**
+ * A token comes back every `1 / perSecond`, so that a client which keeps to the rate never waits, whenever it began.
+ * (@fastify/rate-limit and rate-limiter-flexible count in windows, at whose end everybody is let in at once.) Kept as
+ * one number for each user (generic cell rate algorithm, ITU-T I.371): when the bucket will be full again.
+ */
+export class RateLimit {
+  readonly burst: number;
+  readonly #intervalMs: number;
+  readonly #now: () => number;
+  readonly #fullAt = new LRUCache<string, number>({ max: MAX_USERS });
+
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(perSecond: number, now: () => number = () => performance.now()) {
+    this.burst = perSecond * BURST_SECONDS;
+    this.#intervalMs = 1000 / perSecond;
+    this.#now = now;
+  }
+
+  /** @returns 0 when a token was taken; else how many milliseconds it takes until there is one, and none was taken */
+  take(userId: string): number {
+    const now = this.#now();
+    const fullAt = Math.max(now, this.#fullAt.get(userId) ?? now) + this.#intervalMs;
+    const waitMs = fullAt - now - this.burst * this.#intervalMs;
+    // A token that is due in a millionth of a millisecond is there: the sum of many intervals is not exact.
+    if (waitMs > 1e-6) return waitMs;
+    this.#fullAt.set(userId, fullAt);
+    return 0;
+  }
+}

@@ -1,0 +1,70 @@
+// Limits how often one user writes: every request of somebody who is signed in that changes something.
+
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
+import fastifyPlugin from 'fastify-plugin';
+import { Problem } from '../errors.ts';
+import { BURST_SECONDS, RateLimit } from './rate-limit.ts';
+import { problemResponses } from './schemas.ts';
+import { isUnsafe, methodsOf } from './unsafe-methods.ts';
+
+const kinds = {
+  writes: { code: 'TB_TOO_MANY_WRITES', detail: 'Write less often, or many items with one request.' },
+  broadcasts: { code: 'TB_TOO_MANY_BROADCASTS', detail: 'Broadcast less often: people see some 20 a second.' },
+} as const;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a request of this route counts as; `writes` unless it says something else. */
+    countsAs?: keyof typeof kinds;
+  }
+}
+
+export interface RateLimitsOptions {
+  /** Of one user. */
+  writesPerSecond: number;
+  broadcastsPerSecond: number;
+}
+
+/**
+ * Counts after the user is known and before the body is read, in memory: with n nodes a limit is up to n times as high.
+ * Register after the accounts and before the routes.
+ *
+ * Routes about the account itself (`refusesTokens`) have limits of their own where they need one. Here they are not
+ * counted: whoever has got hold of a user's token or cookie could use up the writes, and so keep the user from signing
+ * out or deleting the token.
+ */
+export default fastifyPlugin(
+  async (app: FastifyInstance, { writesPerSecond, broadcastsPerSecond }: RateLimitsOptions) => {
+    const limits = { writes: new RateLimit(writesPerSecond), broadcasts: new RateLimit(broadcastsPerSecond) };
+    app.addHook('onRoute', (route) => {
+      if (!isLimited(route)) return;
+      const name = route.config?.countsAs ?? 'writes';
+      const count = async ({ session }: FastifyRequest) => {
+        const waitMs = limits[name].take(session.user.id);
+        if (waitMs > 0) throw refuse(name, limits[name], waitMs);
+      };
+      // Behind the hooks of the route and of its plugin: one of them finds out who is calling.
+      route.onRequest = [route.onRequest ?? [], count].flat();
+      route.schema = { ...route.schema, response: { ...(route.schema?.response as object), ...problemResponses(429) } };
+    });
+  },
+  { name: 'rate-limits', dependencies: ['accounts'] },
+);
+
+function isLimited(route: RouteOptions): boolean {
+  const isForUsers = route.schema?.security?.some((way) => 'session' in way) ?? false;
+  return isForUsers && !route.config?.refusesTokens && methodsOf(route).some(isUnsafe);
+}
+
+/** The fields `RateLimit` and `RateLimit-Policy` are those of draft-ietf-httpapi-ratelimit-headers-10. */
+function refuse(name: keyof typeof kinds, { burst }: RateLimit, waitMs: number): Problem {
+  const { code, detail } = kinds[name];
+  const seconds = Math.ceil(waitMs / 1000);
+  return new Problem(code, detail, {
+    headers: {
+      'retry-after': String(seconds),
+      ratelimit: `"${name}";r=0;t=${seconds}`,
+      'ratelimit-policy': `"${name}";q=${burst};w=${BURST_SECONDS}`,
+    },
+  });
+}

@@ -1,0 +1,104 @@
+// How often one user may write (threat 21).
+
+import t from 'tap';
+import { RateLimit } from '../../src/http/rate-limit.ts';
+import { type Answer, Client } from '../helpers/client.ts';
+import { startNode, useDatabase } from '../helpers/node.ts';
+import { sameProblem } from '../helpers/problem.ts';
+
+const database = await useDatabase(t);
+/** Two at once, and then one a second. */
+const slow = { writesPerSecond: 1, broadcastsPerSecond: 1 };
+
+t.test('who writes too fast is told how long to wait, and nobody else is', async (t) => {
+  const node = await startNode(t, database.url, slow);
+  const ada = await Client.signUp(node, 'Ada');
+  const { body: kept } = await Client.keep(node, {
+    name: 'Bob',
+    email: 'bob@example.org',
+    password: 'correct horse',
+  }).then((bob) => bob.post('/tokens', { name: 'ci' }));
+  const bob = { authorization: `Bearer ${kept.secret}` };
+  const write = (n: number) => ada.post('/boards', { name: `Board ${n}` });
+  const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => write(n)));
+  const written = answers.filter(({ status }) => status === 201).length;
+  // On a machine that takes seconds for this a token comes back meanwhile.
+  t.ok(written >= 2 && written < 8, `${written} of 8 at once`);
+  t.equal((await ada.get('/boards')).body.boards.length, written, 'what was refused was not done');
+  const refused = answers.find(({ status }) => status === 429) as Answer;
+  sameProblem(t, refused, 'TB_TOO_MANY_WRITES');
+  t.equal(refused.headers.get('retry-after'), '1');
+  t.equal(refused.headers.get('ratelimit'), '"writes";r=0;t=1');
+  t.equal(refused.headers.get('ratelimit-policy'), '"writes";q=2;w=2');
+
+  await drain(ada);
+  t.equal((await Client.nobody(node).post('/boards', { name: 'Hers' }, bob)).status, 201, 'another user writes on');
+  t.equal((await ada.get('/session')).status, 200, 'reads are not counted');
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  t.equal((await write(9)).status, 201, 'after the time that was named');
+});
+
+t.test('it is the user who is counted, before the body is looked at, and a repeat counts too', async (t) => {
+  const node = await startNode(t, database.url, slow);
+  const nobody = Client.nobody(node);
+  const ada = await Client.keep(node, { name: 'Ada', email: 'ada@example.org', password: 'correct horse' });
+  const { body: token } = await ada.post('/tokens', { name: 'ci' });
+  const key = { 'idempotency-key': 'k' };
+  const first = await ada.post('/boards', { name: 'Plans' }, key);
+  t.equal(first.status, 201);
+  const repeats = await Promise.all(Array.from({ length: 6 }, () => ada.post('/boards', { name: 'Plans' }, key)));
+  t.ok(repeats.some(({ status }) => status === 429));
+
+  await drain(ada);
+  const bodies = ['', '{', 'x'.repeat(300_000), { unknown: true }];
+  const bearer = { authorization: `Bearer ${token.secret}`, 'content-type': 'application/json' };
+  const unread = await Promise.all([
+    ...bodies.map((body) => ada.post('/boards', body)),
+    nobody.post('/boards', { name: 'Plans' }, bearer),
+  ]);
+  // The eight writes of the drain have left no token; five more take less than the second after which there is one,
+  // or else just one of them is let through to another refusal.
+  t.ok(unread.filter(({ body }) => body.code === 'TB_TOO_MANY_WRITES').length >= 4);
+  t.equal((await nobody.post('/boards', { name: 'x' })).status, 401, 'who is nobody is not counted');
+});
+
+t.test('nobody is kept from taking back a cookie or a token by whoever has stolen it', async (t) => {
+  const node = await startNode(t, database.url, slow);
+  const ada = await Client.keep(node, { name: 'Ada', email: 'ada2@example.org', password: 'correct horse' });
+  const { body: stolen } = await ada.post('/tokens', { name: 'ci' });
+  await drain(ada);
+  t.equal((await ada.delete(`/tokens/${stolen.token.id}`)).status, 204);
+  await drain(ada);
+  t.equal((await ada.delete('/sessions')).status, 204);
+});
+
+t.test('a bucket of two seconds, and then exactly the rate', async (t) => {
+  let now = 1000;
+  const limit = new RateLimit(50, () => now);
+  t.equal(limit.burst, 100);
+  const take = (count: number) =>
+    Array.from({ length: count }, () => limit.take('ada')).filter((ms) => ms === 0).length;
+  t.equal(take(150), 100);
+  t.equal(Math.round(limit.take('ada')), 20);
+  now += 19;
+  t.equal(take(5), 0);
+  now += 1;
+  t.equal(take(5), 1);
+  now += 500;
+  t.equal(take(50), 25, 'what was refused has cost nothing');
+  t.equal(limit.take('bob'), 0);
+  for (let tick = 0; tick < 10_000; tick += 1) {
+    now += 20;
+    if (take(1) !== 1) return t.fail(`who keeps to the rate was refused at tick ${tick}`);
+  }
+  now += 60 * 60_000;
+  t.equal(take(150), 100, 'an hour saves up no more than a burst');
+});
+
+/** Writes until the user has no token left. */
+async function drain(user: Client): Promise<void> {
+  let answers: Answer[];
+  do {
+    answers = await Promise.all(Array.from({ length: 8 }, () => user.post('/boards', {})));
+  } while (answers.at(-1)?.status !== 429);
+}
