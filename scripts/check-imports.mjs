@@ -31,10 +31,16 @@ const mayHoldSql = (file) => file.endsWith('-store.ts') || isIn(file, 'events', 
 const directions = [
   ['boards', ['streams'], 'boards and streams never import each other'],
   ['streams', ['boards'], 'boards and streams never import each other'],
-  ['events', ['boards', 'streams', 'liveness', 'presence'], 'events knows nobody who writes or reads the log'],
+  [
+    'events',
+    ['boards', 'streams', 'liveness', 'presence', 'broadcasts'],
+    'events knows nobody who writes or reads the log',
+  ],
+  ['streams', ['broadcasts'], 'broadcasts knows streams, not the other way round'],
   ['streams', ['liveness', 'presence'], 'liveness knows streams, not the other way round'],
   ['liveness', ['boards', 'presence'], 'presence knows liveness, not the other way round, and liveness no boards'],
   ['presence', ['boards'], 'presence comes from the registry'],
+  ['broadcasts', ['boards'], 'a broadcast is no change of a board'],
 ];
 
 /** Who may use a package or a global. @type {Array<{ uses: RegExp, by: (file: string, use: Import) => boolean, rule: string }>} */

@@ -19,6 +19,8 @@ import { inviteSchemas } from './boards/invite.ts';
 import { inviteRoutes } from './boards/invite-routes.ts';
 import { itemRoutes } from './boards/item-routes.ts';
 import { memberRoutes } from './boards/member-routes.ts';
+import { broadcastRoutes } from './broadcasts/broadcast-routes.ts';
+import broadcastsPlugin from './broadcasts/broadcasts-plugin.ts';
 import type { Config } from './config.ts';
 import { BoardEvent } from './events/board-event.ts';
 import eventsPlugin from './events/events-plugin.ts';
@@ -106,6 +108,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
     streamMaxAgeMinutes: config.streamMaxAgeMinutes,
   });
   await app.register(presencePlugin, { handoverSeconds: config.presenceHandoverSeconds });
+  await app.register(broadcastsPlugin, { connectionString: config.databaseDirectUrl });
 
   const maySee = async (userId: string, boardId: string) => (await app.boards.roleOf(userId, boardId)) !== undefined;
   const accountOptions = { secureCookies: overTls, clientAddressHeader: config.clientAddressHeader };
@@ -126,6 +129,10 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
     readSnapshot: (userId, boardId) => app.snapshots.read(userId, boardId),
   });
   await app.register(presenceRoutes, { maySee });
+  await app.register(broadcastRoutes, {
+    from: config.broadcastsFrom,
+    roleOf: (userId, boardId) => app.boards.roleOf(userId, boardId),
+  });
   await app.register(healthRoutes);
   return app;
 }

@@ -7,11 +7,13 @@ import { Problem } from '../errors.ts';
 import { problemResponses } from '../http/schemas.ts';
 import type { JwtIssuer } from '../jwt-issuers.ts';
 import { Sweeper } from '../postgres/sweeper.ts';
+import { RecentAnswers } from '../recent-answers.ts';
 import { type AccountStore, createAccountStore } from './account-store.ts';
 import { Accounts } from './accounts.ts';
 import { AttemptLimits } from './attempt-limits.ts';
 import type { Caller } from './caller.ts';
 import { createCallerFinder } from './caller-finder.ts';
+import { SESSION_COOKIE } from './challenge.ts';
 import { type CredentialStore, createCredentialStore } from './credential-store.ts';
 import { createIdentityStore } from './identity-store.ts';
 import { createJwtVerifier } from './jwt-verifier.ts';
@@ -21,6 +23,8 @@ import { createTicketStore, type TicketStore } from './ticket-store.ts';
 import { createTokenStore, type TokenStore } from './token-store.ts';
 
 const SWEEP_INTERVAL_MS = 5 * 60_000;
+/** Callers who are remembered for a moment. 5 MB. */
+const MAX_RECENT = 5000;
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -32,6 +36,11 @@ declare module 'fastify' {
     tickets: TicketStore;
     /** An onRequest hook (or a later one): the route is for those who say who they are. Sets `request.session`. */
     requireSession: (request: FastifyRequest) => Promise<void>;
+    /**
+     * The same for a route that each client calls many times a second: what was found out is believed for 0.8 s, and so
+     * a session or token that has ended still opens it for that long.
+     */
+    requireRecentSession: (request: FastifyRequest) => Promise<void>;
   }
   interface FastifyRequest {
     /**
@@ -86,6 +95,11 @@ export default fastifyPlugin(
     app.decorate('requireSession', async (request: FastifyRequest) => {
       callers.set(request, await findCaller(request));
     });
+    const recent = new RecentAnswers<Caller>(MAX_RECENT);
+    app.decorate('requireRecentSession', async (request: FastifyRequest) => {
+      const caller = await recent.get(credentialsOf(request), () => findCaller(request));
+      if (caller) callers.set(request, caller);
+    });
     app.decorateRequest('session', {
       getter(this: FastifyRequest) {
         const caller = callers.get(this);
@@ -109,6 +123,11 @@ export default fastifyPlugin(
   },
   { name: 'accounts', dependencies: ['postgres'] },
 );
+
+/** All that a `findCaller` goes by on a route that no ticket opens. */
+function credentialsOf({ headers, cookies, routeOptions }: FastifyRequest): string {
+  return [routeOptions.url, headers.authorization, cookies[SESSION_COOKIE]].join('\n');
+}
 
 /** Whatever a cookie opens a token opens, and the OpenAPI document says so, unless the route refuses tokens. */
 function documentCredentials(app: FastifyInstance): void {

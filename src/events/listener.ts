@@ -27,6 +27,7 @@ export interface ListenerReceiver {
 
 export class Listener {
   readonly #receivers: ListenerReceiver[] = [];
+  readonly #broadcastReceivers: Array<(boardId: string, payload: string) => void> = [];
   readonly #connection: DedicatedConnection;
   /** Boards that should be heard. */
   readonly #wanted = new Set<string>();
@@ -60,6 +61,14 @@ export class Listener {
   /** Receivers are called in the order in which they came, and never leave. Call before {@link start}. */
   subscribe(receiver: ListenerReceiver): void {
     this.#receivers.push(receiver);
+  }
+
+  /**
+   * @param receive is handed each payload that begins with `[`, of anyone and checked by nobody, and must return at
+   *   once. Call before {@link start}.
+   */
+  subscribeToBroadcasts(receive: (boardId: string, payload: string) => void): void {
+    this.#broadcastReceivers.push(receive);
   }
 
   /** Resolves when it was connected for the first time. Later losses heal by themselves. */
@@ -115,6 +124,10 @@ export class Listener {
     }
     const boardId = boardOf(channel);
     if (boardId === undefined) return;
+    if (payload.startsWith('[')) {
+      for (const receive of this.#broadcastReceivers) receive(boardId, payload);
+      return;
+    }
     const head = /^\d{1,15}$/.test(payload) ? Number(payload) : undefined;
     for (const receiver of this.#receivers) receiver.onNotification(boardId, head);
   }

@@ -25,6 +25,18 @@ export type PresenceChange =
   | { action: 'sync'; users: PresentUser[]; total?: number }
   | { action: 'join' | 'leave'; user: PresentUser };
 
+/** What somebody tells everyone who has the board open now. */
+export interface Broadcast {
+  name: string;
+  data: unknown;
+  from: {
+    user: PresentUser;
+    /** As the sender names it. */
+    streamId?: string;
+  };
+  at: string;
+}
+
 export function readyFrame(ready: Ready): string {
   return encode('ready', JSON.stringify(ready));
 }
@@ -53,6 +65,10 @@ export function heartbeatFrame(cursor: string): string {
 
 export function presenceFrame(change: PresenceChange): string {
   return encode('presence', JSON.stringify(change));
+}
+
+export function broadcastFrame({ name, data, from, at }: Broadcast): string {
+  return encode('broadcast', JSON.stringify({ name, data, from, at }));
 }
 
 /** Carries its own `retry:`, drawn anew at each call. */

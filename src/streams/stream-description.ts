@@ -20,6 +20,7 @@ where that cannot be kept, \`reset\` (or, with \`?snapshot=true\`, \`snapshot\`)
 | \`changed\` | cursor | each committed change, in order | a \`BoardEvent\` |
 | \`reset\` | cursor | the cursor can't be continued | \`{reason, cursor}\`: fetch the board again; \`reason\` is \`trimmed\`, \`ahead\`, \`epoch\`, \`malformed\` or \`gap\` |
 | \`presence\` | no | after \`ready\` (and \`snapshot\`), then on each change | \`{action: "sync", users, total?}\`: all who have the board open, on any node; or \`{action: "join" | "leave", user}\`. A user is \`{id, name}\` |
+| \`broadcast\` | no | someone's \`POST /boards/:id/broadcasts\` | \`{name, data, from: {user, streamId?}, at}\`; \`streamId\` is the stream that the sender has named, and which was not told |
 | \`heartbeat\` | no | every \`heartbeatSeconds\` | \`{cursor}\`: the newest event of the board. Who hears nothing for three of them has a dead stream |
 | \`close\` | no | last | \`{reason, retry}\`; \`reason\` is \`shutdown\`, \`busy\`, \`rotated\`, \`slow\`, \`revoked\`, \`expired\` or \`deleted\`; \`retry: false\` means that the next attempt will be refused |
 
@@ -31,6 +32,9 @@ each \`leave\` has its \`join\`, or was in the \`sync\`. Who comes back within t
 
 **Access ends at once.** When the session or token that opened the stream ends, or the membership, \`close\` comes within
 a second on any node (\`expired\` when its time is over, else \`revoked\`), and nothing after it.
+
+**Broadcasts** are told at most once, between any two events, and those of one sender in order. They are dropped for a
+client that has not taken what it was sent before, and are part of no replay.
 
 A \`retry:\` field of 1 to 3 s, random per stream, comes first, and another with \`close\`. A node that is going down, or
 that cannot reach its database, answers 200 with \`close\` (\`busy\`): any other status ends an EventSource for good.

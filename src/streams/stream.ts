@@ -132,11 +132,23 @@ export class Stream implements BoardStream {
    */
   sendAside(chunk: Chunk): boolean {
     const { connection } = this.#options;
-    const isReady = this.#state === 'live' || this.#state === 'replaying';
-    if (!isReady || this.#pendingReset) return false;
+    if (!this.#isAsideInOrder()) return false;
     if (chunk.text.length > connection.room && connection.waitingBytes > 0) return false;
     connection.write(chunk);
     return true;
+  }
+
+  /**
+   * Writes frames that nobody misses, where {@link sendAside} could, but only while nothing waits for the client: they
+   * never take the room that an event needs (E5).
+   *
+   * @param frames in one piece, or in parts that others hold as well
+   */
+  sendEphemeral(frames: Chunk | Buffer[]): void {
+    const { connection } = this.#options;
+    if (!this.#isAsideInOrder() || connection.waitingBytes > 0) return;
+    if (!Array.isArray(frames)) connection.write(frames);
+    else if (frames.length > 0) connection.writeParts(frames);
   }
 
   /** Says why, then ends the response cleanly. Does nothing when the stream has ended. */
@@ -254,6 +266,11 @@ export class Stream implements BoardStream {
   #takeSnapshot({ json, seq }: Snapshot): string {
     this.#position = seq;
     return snapshotFrame(formatCursor(this.#options.hub.epoch, seq), json);
+  }
+
+  /** Not before `ready`, nor before a reset that is due. */
+  #isAsideInOrder(): boolean {
+    return (this.#state === 'live' || this.#state === 'replaying') && !this.#pendingReset;
   }
 
   // A method and not a comparison in place: the state changes while something is awaited.

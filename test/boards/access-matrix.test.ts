@@ -67,6 +67,7 @@ const matrix: Record<string, Entry> = {
   'GET /boards/{id}/events': { statuses: members(200), headers: json },
   'GET /boards/{id}/presence': { statuses: members(200) },
   'POST /boards/{id}/tickets': { statuses: members(201) },
+  'POST /boards/{id}/broadcasts': { statuses: members(202), body: () => ({ name: 'cursor', data: {} }) },
   'GET /boards/{id}/members': { statuses: members(200) },
   'POST /boards/{id}/members': {
     statuses: owners(201),

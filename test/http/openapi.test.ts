@@ -242,6 +242,7 @@ t.test('every answer is as the document says, and has no field that it does not 
     ['GET', `${address}/events`],
     ['GET', `${address}/presence`],
     ['POST', `${address}/tickets`],
+    ['POST', `${address}/broadcasts`, { name: 'cursor', data: { x: 1 } }],
   ] as Array<[string, string, object?]>) {
     await checkRefusals(method, path, body);
   }

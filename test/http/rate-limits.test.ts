@@ -1,10 +1,12 @@
 // How often one user may write (threat 21).
 
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { RateLimit } from '../../src/http/rate-limit.ts';
 import { type Answer, Client } from '../helpers/client.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
+import { until } from '../helpers/until.ts';
 
 const database = await useDatabase(t);
 /** Two at once, and then one a second. */
@@ -34,7 +36,7 @@ t.test('who writes too fast is told how long to wait, and nobody else is', async
   await drain(ada);
   t.equal((await Client.nobody(node).post('/boards', { name: 'Hers' }, bob)).status, 201, 'another user writes on');
   t.equal((await ada.get('/session')).status, 200, 'reads are not counted');
-  await new Promise((resolve) => setTimeout(resolve, 1000));
+  await delay(1000);
   t.equal((await write(9)).status, 201, 'after the time that was named');
 });
 
@@ -70,6 +72,29 @@ t.test('nobody is kept from taking back a cookie or a token by whoever has stole
   t.equal((await ada.delete(`/tokens/${stolen.token.id}`)).status, 204);
   await drain(ada);
   t.equal((await ada.delete('/sessions')).status, 204);
+});
+
+t.test('broadcasts are counted apart, and refused before their body is looked at', async (t) => {
+  const node = await startNode(t, database.url, { writesPerSecond: 1, broadcastsPerSecond: 2 });
+  const ada = await Client.signUp(node, 'Ada');
+  const path = `/boards/${await ada.createBoard()}/broadcasts`;
+  await drain(ada);
+  const answers = await Promise.all(Array.from({ length: 12 }, (_, n) => ada.post(path, { name: 'cursor', data: n })));
+  t.ok(answers.filter(({ status }) => status === 202).length >= 4, 'a burst of two seconds, whatever was written');
+  const refused = answers.find(({ status }) => status === 429) as Answer;
+  sameProblem(t, refused, 'TB_TOO_MANY_BROADCASTS');
+  t.equal(refused.headers.get('retry-after'), '1');
+  t.equal(refused.headers.get('ratelimit'), '"broadcasts";r=0;t=1');
+  t.equal(refused.headers.get('ratelimit-policy'), '"broadcasts";q=4;w=2');
+  await until(
+    async () => (await ada.post('/boards', { name: 'Mine' })).status === 201,
+    'a write, of which none is used',
+  );
+  const unread = await Promise.all(Array.from({ length: 12 }, () => ada.post(path, 'x'.repeat(8000))));
+  t.ok(
+    unread.some(({ status }) => status === 429),
+    'what is refused for its body counts as well',
+  );
 });
 
 t.test('a bucket of two seconds, and then exactly the rate', async (t) => {

@@ -61,6 +61,21 @@ const cases: Array<{ name: string; tree: Record<string, Record<string, string>>;
     says: ['streams/a.ts:1 imports ../liveness/a.ts: liveness knows streams, not the other way round'],
   },
   {
+    name: 'broadcasts on top of streams, beside boards',
+    tree: {
+      broadcasts: {
+        'a.ts': "import { a } from '../streams/b.ts';",
+        'b.ts': "import type { B } from '../boards/b.ts';",
+      },
+      streams: { 'a.ts': "import type { A } from '../broadcasts/b.ts';", 'b.ts': '' },
+      boards: { 'b.ts': '' },
+    },
+    says: [
+      'broadcasts/b.ts:1 imports ../boards/b.ts: a broadcast is no change of a board',
+      'streams/a.ts:1 imports ../broadcasts/b.ts: broadcasts knows streams, not the other way round',
+    ],
+  },
+  {
     name: 'presence on top, beside boards',
     tree: {
       liveness: {

@@ -1,0 +1,71 @@
+// Sends broadcasts over the channels of their boards, to whichever nodes have them open, and to nobody else.
+
+import type { Client } from 'pg';
+import { unavailable } from '../errors.ts';
+import type { Logger } from '../logger.ts';
+import { DedicatedConnection } from '../postgres/dedicated-connection.ts';
+
+const notifySql = `
+  select pg_notify('board_' || board_id, payload) from unnest($1::uuid[], $2::text[]) as sent (board_id, payload)`;
+
+export interface BroadcastNotification {
+  boardId: string;
+  /** Must begin with `[`, which tells it from the number of a wake-up (see `Listener`), and have less than 8,000 bytes. */
+  payload: string;
+}
+
+/**
+ * Has a connection of its own: on the notifier's, a wake-up would wait for the broadcasts that are under way. A NOTIFY
+ * keeps a lock of the whole server until its commit is on disk; what is stored nowhere need not wait for the disk.
+ */
+export class BroadcastNotifier {
+  readonly #connection: DedicatedConnection;
+
+  /** @param connectionString must lead to PostgreSQL itself or to a pooler in session mode */
+  constructor({ connectionString, log }: { connectionString: string; log: Logger }) {
+    this.#connection = new DedicatedConnection({
+      connectionString,
+      name: 'broadcasts',
+      log,
+      onConnect: async (client) => void (await client.query('set synchronous_commit = off')),
+      probe: async (client) => void (await client.query('select')),
+    });
+  }
+
+  /** Resolves when it was connected for the first time. Later losses heal by themselves. */
+  async start(): Promise<void> {
+    await this.#connection.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#connection.stop();
+  }
+
+  /** @throws Problem TB_UNAVAILABLE when there is no connection */
+  assertUp(): void {
+    this.#client();
+  }
+
+  /**
+   * Sends all of them in one transaction, in their order.
+   *
+   * @throws Problem TB_UNAVAILABLE when there is no connection; the error of the database when it was lost meanwhile
+   */
+  async notify(notifications: BroadcastNotification[]): Promise<void> {
+    const client = this.#client();
+    const boardIds = notifications.map(({ boardId }) => boardId);
+    const payloads = notifications.map(({ payload }) => payload);
+    try {
+      await client.query({ name: 'broadcasts-notify', text: notifySql, values: [boardIds, payloads] });
+    } catch (error) {
+      if (this.#connection.client === client) this.#connection.reconnect(error as Error);
+      throw error;
+    }
+  }
+
+  #client(): Client {
+    const { client } = this.#connection;
+    if (!client) throw unavailable('The database does not answer, and a broadcast is kept nowhere. Go on later.');
+    return client;
+  }
+}
