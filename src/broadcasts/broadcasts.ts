@@ -11,7 +11,7 @@ const INTERVAL_MS = 25;
 /** Of the time of the event loop: events and requests have the rest, however much is broadcast (E5). */
 const SHARE = 1 / 4;
 /** After which the event loop gets a turn: an event waits no longer for the broadcasts of a crowd. */
-const TURN_MS = 4;
+const TURN_MS = 2;
 /** Of the payloads of one board that wait to be told. A page that is told more than a megabyte a second draws nothing. */
 const MAX_WAITING_BYTES = 32 * 1024;
 

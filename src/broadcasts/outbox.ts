@@ -38,7 +38,7 @@ export class Outbox {
    * Resolves when it has been sent to all nodes. They get the broadcasts of one board in the order of these calls.
    *
    * @param entry as `encodeEntry` makes it
-   * @throws Problem TB_UNAVAILABLE, or the error of the database: then it is dropped
+   * @throws Problem TB_UNAVAILABLE: then it is dropped
    */
   async add(boardId: string, entry: string): Promise<void> {
     this.#options.assertUp();

@@ -1,7 +1,7 @@
 // Sends broadcasts over the channels of their boards, to whichever nodes have them open, and to nobody else.
 
 import type { Client } from 'pg';
-import { unavailable } from '../errors.ts';
+import { type Problem, unavailable } from '../errors.ts';
 import type { Logger } from '../logger.ts';
 import { DedicatedConnection } from '../postgres/dedicated-connection.ts';
 
@@ -49,7 +49,7 @@ export class BroadcastNotifier {
   /**
    * Sends all of them in one transaction, in their order.
    *
-   * @throws Problem TB_UNAVAILABLE when there is no connection; the error of the database when it was lost meanwhile
+   * @throws Problem TB_UNAVAILABLE when they were not sent, or nobody knows: the outcome of a broadcast is worth no word
    */
   async notify(notifications: BroadcastNotification[]): Promise<void> {
     const client = this.#client();
@@ -59,13 +59,17 @@ export class BroadcastNotifier {
       await client.query({ name: 'broadcasts-notify', text: notifySql, values: [boardIds, payloads] });
     } catch (error) {
       if (this.#connection.client === client) this.#connection.reconnect(error as Error);
-      throw error;
+      throw dropped(error);
     }
   }
 
   #client(): Client {
     const { client } = this.#connection;
-    if (!client) throw unavailable('The database does not answer, and a broadcast is kept nowhere. Go on later.');
+    if (!client) throw dropped();
     return client;
   }
+}
+
+function dropped(cause?: unknown): Problem {
+  return unavailable('The database does not answer, and a broadcast is kept nowhere. Go on later.', cause);
 }
