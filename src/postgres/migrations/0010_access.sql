@@ -94,6 +94,11 @@ begin
   delete from boards where id in (
     select board_id from members own
     where user_id = leaver and not exists (select from members where board_id = own.board_id and user_id <> leaver));
+  -- One by one, and not by the cascade, which takes rows as it finds them: the logs of these boards are locked at the
+  -- commit in the order in which the memberships went, and another owner who leaves takes the same locks.
+  for mine in select board_id from members where user_id = leaver order by board_id loop
+    delete from members where board_id = mine and user_id = leaver;
+  end loop;
   delete from idempotency_keys where user_id = leaver;
   delete from users where id = leaver;
   return kept;
