@@ -1,6 +1,7 @@
 // The end of a session or token: what the streams that depend on it are told, also in the moments that are hard to hit.
 
 import t, { type Test } from 'tap';
+import { AccessWatch } from '../../src/streams/access-watch.ts';
 import { Client } from '../helpers/client.ts';
 import { type EventStream, openStream } from '../helpers/event-stream.ts';
 import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
@@ -283,6 +284,38 @@ t.test(
     t.strictSame(stream.seqs, [3], 'nothing of what came after the end');
   },
 );
+
+t.test('what no row stands for ends by its own time, by the clock of the node (E6, threat 7)', async (t) => {
+  const watch = new AccessWatch(async () => {
+    t.fail('there is nothing to look up');
+    return new Map();
+  });
+  const in40Days = new Date(Date.now() + 40 * 86_400_000).toISOString();
+  const ended: string[] = [];
+  const admit = (name: string, expiresAt: string | null) => {
+    const access = watch.admit({ credentialId: undefined, expiresAt });
+    access.onEnd((reason) => void ended.push(`${name} ${reason} ${Date.now() >= Date.parse(expiresAt ?? '')}`));
+    return access;
+  };
+  const soon = new Date(Date.now() + 400).toISOString();
+  const all = [admit('soon', soon), admit('late', in40Days), admit('never', null)];
+  const past = admit('past', new Date(Date.now() - 1000).toISOString());
+  const released = admit('released', soon);
+  released.release();
+  await Promise.all(all.map((access) => access.confirm()));
+  t.equal(all[0]?.ended, undefined);
+  watch.recheck();
+  await until(() => ended.length >= 2, 'the ends of two');
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  t.strictSame(ended, ['past expired true', 'soon expired true']);
+  t.equal(past.ended, 'expired');
+  t.strictSame(
+    all.map((access) => access.ended),
+    ['expired', undefined, undefined],
+    'a timer of 40 days does not fire at once',
+  );
+  for (const access of all) access.release();
+});
 
 t.test('streams that come at once share the look at their sessions (E5)', async (t) => {
   const own = await startNode(t, database.url);
