@@ -23,11 +23,16 @@ async function timed<T>(work: () => Promise<T>): Promise<{ value: T; ms: number 
   return { value: await work(), ms: Math.round(performance.now() - startedAt) };
 }
 
-t.test('a pool that is stuck refuses in time, and neither health nor streams wait for it (E1, E5, E8)', async (t) => {
+t.test('a pool that is stuck refuses in time; health, streams and ends of access go on (E1, E5, E6, E8)', async (t) => {
   const database = await useDatabase(t);
   const node = await startNode(t, database.url);
   const other = await openBoard(t, node);
   const { ada } = other;
+  const { secret } = (await ada.post('/tokens', { name: 'ci' })).body;
+  const byToken = await openStream(t, node.url, other.boardId, {
+    cookie: '',
+    headers: { authorization: `Bearer ${secret}` },
+  });
   const locked = [];
   for (let count = 0; count < LOCKED_BOARDS; count += 1) {
     const board = await openBoard(t, node, ada);
@@ -66,6 +71,13 @@ t.test('a pool that is stuck refuses in time, and neither health nor streams wai
     t.ok(opened.ms < ANSWERED_MS, `a new stream: ${opened.ms} ms`);
     opened.value.close();
   }
+
+  const ended = await timed(async () => {
+    await database.sql('delete from tokens where user_id = $1', [ada.user.id]);
+    await byToken.end();
+  });
+  t.match(byToken.frames.at(-1), { event: 'close', data: { reason: 'revoked' } });
+  t.ok(ended.ms < 1000, `access that ends: ${ended.ms} ms`);
 
   for (const { stream, release } of locked) {
     t.strictSame(stream.seqs, []);
