@@ -432,7 +432,7 @@ t.test('the streams of a ticket end with what its maker has come by (E6, threats
 
     let client = maker;
     if (kind === 'JWT') {
-      const exp = Math.floor(Date.now() / 1000) + 2;
+      const exp = Math.floor(Date.now() / 1000) + 4;
       const claims = { iss: application.config.issuer, sub: `ada ${boardId}`, exp };
       client = await Client.bearing(node, await sign(application.signer, claims));
       await database.sql(`insert into members (board_id, user_id, role) values ($1, $2, 'viewer')`, [

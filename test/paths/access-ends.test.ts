@@ -9,8 +9,9 @@ import { noPrivateRedis } from '../helpers/redis.ts';
 import { range } from '../helpers/seqs.ts';
 import { until } from '../helpers/until.ts';
 
-/** The contract says one second; a machine that runs other tests beside this one gets another. */
-const CLOSED_MS = 2000;
+/** What the contract says, for most of them; a machine that runs other tests beside this one gets another second at worst. */
+const BOUND_MS = 1000;
+const CLOSED_MS = 2 * BOUND_MS;
 /** When nobody was told: a sweep of five seconds, and the same. */
 const SWEPT_MS = 5000 + CLOSED_MS;
 const ROUNDS = 3;
@@ -171,6 +172,7 @@ t.test('the end of a session or a token, at the other node (E6, threats 7, 8)', 
       }
       t.comment(`closed after ${median(took)} ms in the median, ${Math.max(...took)} ms at most`);
       t.ok(Math.max(...took) < withinMs, `${took} ms`);
+      if (withinMs === CLOSED_MS) t.ok(median(took) < BOUND_MS, `${took} ms`);
       t.ok(Math.min(...took) >= -50, 'and not before');
     });
   }

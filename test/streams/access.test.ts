@@ -208,7 +208,7 @@ t.test('an end that nobody was told of is found by the sweep (E4, E6)', async (t
   await expectEnd(t, stream, boardId, 'revoked');
   const ms = Math.round(performance.now() - startedAt);
   t.comment(`after ${ms} ms`);
-  t.ok(ms < 6000);
+  t.ok(ms < 7000, 'a sweep of five seconds, one second, and another for a busy machine');
 });
 
 t.test('when the time is over the stream is closed, and not before (E6, threat 7)', async (t) => {
@@ -218,7 +218,7 @@ t.test('when the time is over the stream is closed, and not before (E6, threat 7
   await expectEnd(t, stream, boardId, 'expired');
   const ms = Math.round(performance.now() - startedAt);
   t.comment(`after ${ms} ms of 900`);
-  t.ok(ms >= 890 && ms < 1900);
+  t.ok(ms >= 890 && ms < 2900);
 });
 
 t.test('an end that a request has put off is none (E6)', async (t) => {
