@@ -1,7 +1,7 @@
-// The README's sessions with curl, run as they stand there against a node on a free port.
+// The README's sessions with curl, run as they stand there against a node on a free port; and the tests that it names.
 
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -96,4 +96,22 @@ t.test('the first steps', needsCurl, async (t) => {
 t.test('a token for programs', needsCurl, async (t) => {
   const { stdout } = await run(t, commandsUnder('Who is calling'));
   t.match(stdout, /"boards":\[\]/);
+});
+
+t.test('each test that a document names is there', async (t) => {
+  for (const name of ['README.md', 'SECURITY.md']) {
+    const text = readFileSync(new URL(`../${name}`, import.meta.url), 'utf8');
+    const lists = [...text.matchAll(/`test\/([\w-]+)\/([\w*-]+)`((?:, `[\w*-]+`)*)/g)];
+    t.ok(lists.length > 20, `${lists.length} in ${name}`);
+    for (const [, folder = '', first = '', others = ''] of lists) {
+      const files = readdirSync(new URL(`${folder}/`, import.meta.url));
+      for (const test of [first, ...[...others.matchAll(/`([\w*-]+)`/g)].map(([, other = '']) => other)]) {
+        const pattern = new RegExp(`^${test.replaceAll('*', '.*')}\\.test\\.ts$`);
+        t.ok(
+          files.some((file) => pattern.test(file)),
+          `${name}: test/${folder}/${test}`,
+        );
+      }
+    }
+  }
 });
