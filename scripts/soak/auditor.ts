@@ -46,6 +46,8 @@ interface AuditedBoard {
   trimmedTo: number;
   /** The items that the log makes, by id, as JSON. */
   items: Map<string, string>;
+  /** The seqs of the removals of each member, by the user's id. */
+  removals: Map<string, number[]>;
 }
 
 interface TrimClaim {
@@ -72,7 +74,10 @@ export class Auditor {
   constructor(options: AuditorOptions) {
     this.#options = options;
     this.#boards = new Map(
-      options.boardIds.map((boardId) => [boardId, { seq: 0, head: 0, trimmedTo: 0, items: new Map() }]),
+      options.boardIds.map((boardId) => [
+        boardId,
+        { seq: 0, head: 0, trimmedTo: 0, items: new Map(), removals: new Map() },
+      ]),
     );
   }
 
@@ -97,6 +102,11 @@ export class Auditor {
   /** What the board holds according to its log, by id, as JSON. */
   items(boardId: string): ReadonlyMap<string, string> {
     return this.#board(boardId).items;
+  }
+
+  /** @returns the seq of each event that removes the member, in their order */
+  removalsOf(boardId: string, userId: string): readonly number[] {
+    return this.#board(boardId).removals.get(userId) ?? [];
   }
 
   /** A stream says that its place `seq` was trimmed: the next look at the log must agree. */
@@ -160,6 +170,9 @@ export class Auditor {
     board.seq = seq;
     record.sawEvent(boardId, seq, toJson(row), 'the auditor');
     if (row.mutationId !== null) ledger.logged(row.mutationId, boardId, seq);
+    if (row.resource === 'member' && row.action === 'deleted') {
+      board.removals.set(row.id, [...(board.removals.get(row.id) ?? []), seq]);
+    }
     if (row.resource === 'item' && row.action === 'deleted') board.items.delete(row.id);
     else if (row.resource === 'item') board.items.set(row.id, row.object);
   }

@@ -15,9 +15,16 @@ interface BoardPlan {
   /** Characters that each change carries besides. */
   fillerLength: number;
   readers: Partial<Record<ReaderKind, number>>;
+  /** Users whose access ends again and again. */
+  guests: number;
+  /** Of one member. */
+  broadcastsPerSecond: number;
 }
 
-/** About 110 writes per second in all. The bulky board fills the buffers of those who do not read. */
+/**
+ * About 110 writes per second in all. The bulky board fills the buffers of those who do not read. Where somebody reads
+ * byte by byte, which is 4 KB/s, less is broadcast than that.
+ */
 export const boardPlans: BoardPlan[] = [
   {
     name: 'hot',
@@ -27,6 +34,8 @@ export const boardPlans: BoardPlan[] = [
     textLength: 120,
     fillerLength: 0,
     readers: { fast: 8, snapshot: 2, slow: 1, dropping: 3, cut: 2, lying: 1, 'half-open': 1 },
+    guests: 0,
+    broadcastsPerSecond: 20,
   },
   {
     name: 'hot too',
@@ -36,6 +45,8 @@ export const boardPlans: BoardPlan[] = [
     textLength: 120,
     fillerLength: 0,
     readers: { fast: 6, slow: 2, dropping: 2, lying: 2, cut: 1, stalled: 1 },
+    guests: 0,
+    broadcastsPerSecond: 20,
   },
   {
     name: 'bulky',
@@ -45,6 +56,8 @@ export const boardPlans: BoardPlan[] = [
     textLength: 9900,
     fillerLength: 15_000,
     readers: { fast: 1, stalled: 4, slow: 2, dropping: 1, cut: 1, snapshot: 1 },
+    guests: 0,
+    broadcastsPerSecond: 20,
   },
   {
     name: 'warm',
@@ -54,6 +67,8 @@ export const boardPlans: BoardPlan[] = [
     textLength: 300,
     fillerLength: 0,
     readers: { fast: 2, snapshot: 1, lying: 1, 'half-open': 1, 'byte by byte': 1, cut: 1 },
+    guests: 0,
+    broadcastsPerSecond: 10,
   },
   {
     name: 'quiet',
@@ -63,6 +78,19 @@ export const boardPlans: BoardPlan[] = [
     textLength: 2000,
     fillerLength: 0,
     readers: { fast: 2, 'half-open': 1, 'byte by byte': 1, cut: 1 },
+    guests: 0,
+    broadcastsPerSecond: 10,
+  },
+  {
+    name: 'guests',
+    restWriters: 2,
+    sqlWriters: 1,
+    paceMs: 300,
+    textLength: 120,
+    fillerLength: 0,
+    readers: { fast: 1 },
+    guests: 4,
+    broadcastsPerSecond: 20,
   },
 ];
 
@@ -73,13 +101,16 @@ export interface SoakUser {
 
 export interface SoakBoard extends BoardPlan {
   id: string;
+  ownerCookie: string;
 }
 
 /** @returns the boards, which their owner has made through the API */
 export async function createBoards(url: string): Promise<SoakBoard[]> {
   const owner = await Client.signUp({ url }, 'Owner');
   const boards: SoakBoard[] = [];
-  for (const plan of boardPlans) boards.push({ ...plan, id: await owner.createBoard(plan.name) });
+  for (const plan of boardPlans) {
+    boards.push({ ...plan, id: await owner.createBoard(plan.name), ownerCookie: owner.cookie });
+  }
   return boards;
 }
 

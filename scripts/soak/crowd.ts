@@ -1,12 +1,16 @@
 // Everyone who uses the boards: those who write, those who read, and those who watch.
 
 import type { Teardown } from '../../test/helpers/teardown.ts';
+import { AccessJudge } from './access-judge.ts';
 import { Auditor } from './auditor.ts';
 import { createBoards, createMember, type SoakBoard } from './boards.ts';
+import { Broadcaster } from './broadcaster.ts';
 import { type ClientProxy, type ProxyFault, startClientProxy } from './client-proxy.ts';
 import type { Cluster } from './cluster.ts';
 import type { EventRecord } from './event-record.ts';
+import type { FaultHistory } from './faults.ts';
 import type { Figures } from './figures.ts';
+import { Guest } from './guest.ts';
 import type { Ledger } from './ledger.ts';
 import { OpenStreams } from './open-streams.ts';
 import { PresenceObserver } from './presence-observer.ts';
@@ -25,12 +29,15 @@ export interface CrowdOptions {
   ledger: Ledger;
   figures: Figures;
   violations: Violations;
+  history: FaultHistory;
 }
 
 export interface Crowd {
   boards: SoakBoard[];
   writers: Array<RestWriter | SqlWriter>;
   readers: Reader[];
+  guests: Guest[];
+  broadcasters: Broadcaster[];
   proxies: Record<ProxyFault, ClientProxy[]>;
   auditor: Auditor;
   presence: PresenceObserver;
@@ -62,13 +69,16 @@ export async function gatherCrowd(t: Teardown, options: CrowdOptions): Promise<C
   const openStreams = new OpenStreams();
   const presence = new PresenceObserver({ redisUrl: cluster.redis.url, boardIds, openStreams, violations });
   const proxies = await startProxies(t, options);
-  const crowd: Crowd = { boards, writers: [], readers: [], proxies, auditor, presence, openStreams, cookies: [] };
+  const watching = { proxies, auditor, presence, openStreams };
+  const crowd: Crowd = { boards, writers: [], readers: [], guests: [], broadcasters: [], ...watching, cookies: [] };
   for (const board of boards) {
     const join = (name: string) => createMember(node.url, sql, board.id, `${name} of ${board.name}`);
     crowd.writers.push(...(await createWriters(t, options, board, join)));
     const { readers, cookie } = await createReaders(options, crowd, board, join);
     crowd.readers.push(...readers);
     crowd.cookies.push(cookie);
+    crowd.guests.push(...(await createGuests(options, crowd, board, sql)));
+    crowd.broadcasters.push(await createBroadcaster(options, board, join));
   }
   return crowd;
 }
@@ -139,4 +149,32 @@ async function createReaders(
     });
   });
   return { readers, cookie: users[0]?.cookie ?? '' };
+}
+
+async function createGuests(
+  options: CrowdOptions,
+  { auditor, openStreams }: Crowd,
+  board: SoakBoard,
+  sql: SteadyClient,
+): Promise<Guest[]> {
+  const { cluster, random, record, ledger, figures, violations } = options;
+  const judge = new AccessJudge(options);
+  const guests: Guest[] = [];
+  for (let index = 0; index < board.guests; index += 1) {
+    const guest = new Guest({
+      ...{ name: `guest ${index} of ${board.name}`, board, nodes: cluster.nodes, random: random.fork(4000 + index) },
+      ...{ sql, record, auditor, ledger, openStreams, judge, figures, violations },
+    });
+    await guest.prepare();
+    guests.push(guest);
+  }
+  return guests;
+}
+
+async function createBroadcaster(options: CrowdOptions, board: SoakBoard, join: Join): Promise<Broadcaster> {
+  const { cluster, random, figures, violations } = options;
+  const { id: boardId, broadcastsPerSecond: perSecond } = board;
+  const user = await join('pointer');
+  const own = random.fork(5000);
+  return new Broadcaster({ boardId, user, perSecond, nodes: cluster.nodes, random: own, figures, violations });
 }

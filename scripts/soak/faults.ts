@@ -25,6 +25,8 @@ export interface FaultsOptions {
 interface PastFault {
   layer: Layer;
   label: string;
+  /** Of a fault that hits one node alone. */
+  node: number | undefined;
   from: number;
   to: number;
 }
@@ -33,8 +35,8 @@ interface PastFault {
 export class FaultHistory {
   readonly #faults: PastFault[] = [];
 
-  add(layer: Layer, label: string): PastFault {
-    const fault = { layer, label, from: performance.now(), to: Number.POSITIVE_INFINITY };
+  add(layer: Layer, label: string, node: number | undefined): PastFault {
+    const fault = { layer, label, node, from: performance.now(), to: Number.POSITIVE_INFINITY };
     this.#faults.push(fault);
     return fault;
   }
@@ -58,6 +60,17 @@ export class FaultHistory {
   isRecent(layer: Layer): boolean {
     const now = performance.now();
     return this.#faults.some((fault) => fault.layer === layer && now - fault.to < ECHO_MS);
+  }
+
+  /** @returns until when something of these layers that the node needs was broken: until now, when it still is */
+  brokenUntil(of: Layer[], node: number): number {
+    const concerning = this.#faults.filter((fault) => of.includes(fault.layer) && (fault.node ?? node) === node);
+    return Math.min(performance.now(), Math.max(Number.NEGATIVE_INFINITY, ...concerning.map(({ to }) => to)));
+  }
+
+  /** Whether nothing that the node needs was broken from shortly before `since` until now: Redis is none. */
+  wasCalm(node: number, since: number): boolean {
+    return this.brokenUntil(['node', 'listener', 'postgres'], node) < since - ECHO_MS;
   }
 
   /** Whether nothing else that an event needs was broken from shortly before the fault until now: Redis is none. */
@@ -102,7 +115,8 @@ export class Faults {
       return;
     }
     figures.count('faults', fault.kind);
-    const past = this.#history.add(fault.layer, needsNode ? `${fault.kind}, node ${node?.index}` : fault.kind);
+    const label = needsNode ? `${fault.kind}, node ${node?.index}` : fault.kind;
+    const past = this.#history.add(fault.layer, label, fault.layer === 'node' ? node?.index : undefined);
     const measure = (concerned: Concerned = {}) => {
       const readers = this.#concerned(concerned);
       figures.recovery.begin(fault.kind, performance.now(), readers, () => this.#history.wasAlone(past));

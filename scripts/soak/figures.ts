@@ -9,7 +9,16 @@ export interface Percentiles {
   max: number;
 }
 
-type Group = 'resets' | 'closes' | 'faults' | 'ends' | 'logged ends';
+type Group =
+  | 'resets'
+  | 'closes'
+  | 'faults'
+  | 'ends'
+  | 'logged ends'
+  | 'ended access'
+  | 'ended streams'
+  | 'refusals'
+  | 'broadcasts';
 
 /** @returns undefined when there is nothing to take them of */
 export function percentiles(values: readonly number[]): Percentiles | undefined {
@@ -25,7 +34,14 @@ export class Figures {
   readonly latencies: number[] = [];
   /** Of these, those while nothing was broken, nor had been shortly before. */
   readonly calmLatencies: number[] = [];
+  /** From the end of an access, when it was acknowledged, until a stream of it was closed, in milliseconds. */
+  readonly accessEnds: number[] = [];
+  /** Of these, those while nothing was broken, nor had been shortly before. */
+  readonly calmAccessEnds: number[] = [];
   frames = 0;
+  broadcastsTold = 0;
+  /** Between two that a connection was told. */
+  broadcastsMissed = 0;
   connections = 0;
   readonly #counts = new Map<Group, Map<string, number>>();
   readonly #isCalm: () => boolean;

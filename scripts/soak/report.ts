@@ -1,5 +1,6 @@
 // What people read: the schedule, a line while it runs, and at the end the figures and the verdict.
 
+import { PROMISED_END_MS } from './access-judge.ts';
 import { MEMORY_BOUND_MIB } from './checks.ts';
 import type { Crowd } from './crowd.ts';
 import { type Figures, percentiles } from './figures.ts';
@@ -70,6 +71,7 @@ export function printReport(options: ReportOptions, catchUpMs: number): void {
   }
   row('answer to fast reader, ms', milliseconds(figures.latencies));
   row('  while nothing was broken', milliseconds(figures.calmLatencies));
+  printAccess(figures);
   row('joins, leaves, resyncs', `${joins}, ${leaves}, ${resyncs}`);
   row(
     'memory of the nodes, peak',
@@ -77,6 +79,19 @@ export function printReport(options: ReportOptions, catchUpMs: number): void {
   );
   row('all caught up after the end', `${(catchUpMs / 1000).toFixed(1)} s`);
   printRecovery(figures);
+}
+
+/** What ended, what became of its streams, and what was broadcast beside it. */
+function printAccess(figures: Figures): void {
+  row('access ended', list(figures.counts('ended access')));
+  row('  streams of it', list(figures.counts('ended streams')));
+  row('  tried again', list(figures.counts('refusals')));
+  row('  end to `close`, ms', milliseconds(figures.accessEnds));
+  const isLate = figures.calmAccessEnds.some((ms) => ms > PROMISED_END_MS);
+  const promised = `< ${PROMISED_END_MS}${isLate ? ', LATE' : ''}`;
+  row('  while nothing was broken', `${milliseconds(figures.calmAccessEnds)} (promised ${promised})`);
+  row('broadcasts, by their answers', list(figures.counts('broadcasts')));
+  row('  told, missed in between', `${figures.broadcastsTold}, ${figures.broadcastsMissed}`);
 }
 
 /** Counts, and how long it took until the fast readers got what was written after a fault, or after its end. */

@@ -42,7 +42,7 @@ export async function runSoak(t: Teardown, options: SoakOptions, signal: AbortSi
   const cannotStart = () => history.isRecent('postgres') || history.isRecent('listener');
   const cluster = await startCluster(t, { nodeCount, folder, violations, cannotStart });
   const { nodes, postgres } = cluster;
-  const crowd = await gatherCrowd(t, { cluster, random: random.fork(1), record, ledger, figures, violations });
+  const crowd = await gatherCrowd(t, { cluster, random: random.fork(1), record, ledger, figures, violations, history });
   record.epochs.begin(await askEpoch(postgres.url), Date.now());
   const reported: ReportOptions = { seed, startedAt: performance.now(), nodes, crowd, ledger, figures, violations };
   const deeds = createDeeds({
@@ -64,13 +64,14 @@ export async function runSoak(t: Teardown, options: SoakOptions, signal: AbortSi
 
 async function begin(t: Teardown, reported: ReportOptions, activeFaults: () => string[]): Promise<void> {
   const { crowd, nodes } = reported;
-  const { auditor, presence, readers, writers } = crowd;
+  const { auditor, presence, readers, writers, guests, broadcasters } = crowd;
   await presence.start();
   t.teardown(() => presence.stop());
   auditor.start();
-  for (const each of [...readers, ...writers]) each.start();
+  const users = [...readers, ...writers, ...guests, ...broadcasters];
+  for (const each of users) each.start();
   // Whoever has not come to an end by then has something to say, which nobody hears any more.
-  const everyone = [...readers, ...writers, auditor];
+  const everyone = [...users, auditor];
   t.teardown(() => Promise.race([Promise.all(everyone.map((each) => each.stop())), delay(2000)]));
   const sampling = setInterval(() => {
     for (const node of nodes) void node.sampleMemory();
@@ -81,14 +82,16 @@ async function begin(t: Teardown, reported: ReportOptions, activeFaults: () => s
 
 /** @returns how long the readers took to catch up, in milliseconds */
 async function settleAndCheck({ crowd, nodes, ledger, figures, violations }: ReportOptions): Promise<number> {
-  const { auditor, presence, openStreams, readers, writers, proxies, boards, cookies } = crowd;
+  const { auditor, presence, openStreams, readers, writers, guests, broadcasters, proxies, boards, cookies } = crowd;
   await checkNodesAreUp(nodes, violations);
-  const answered = Promise.all(writers.map((writer) => writer.stop())).then(() => true);
+  const active = [...writers, ...guests];
+  const answered = Promise.all([...active, ...broadcasters].map((each) => each.stop())).then(() => true);
   if (!(await Promise.race([answered, delay(LAST_WRITES_MS, false)]))) {
-    violations.add('every write is answered in the end', writers.map((writer) => writer.describe()).join('; '));
+    violations.add('every write is answered in the end', active.map((each) => each.describe()).join('; '));
   }
   await auditor.stop();
   await auditor.readToEnd();
+  for (const guest of guests) guest.checkRemovals(auditor);
   for (const reader of readers) reader.calm();
   const catchUpMs = await checkReadersCatchUp(readers, auditor, violations);
   for (const proxy of proxies.swallowing) proxy.dropGhosts();

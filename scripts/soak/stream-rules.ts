@@ -1,6 +1,7 @@
 // What a client may rely on, frame by frame: the judge of one reader, over all of its connections.
 
 import type { Auditor } from './auditor.ts';
+import { BroadcastRules } from './broadcast-rules.ts';
 import type { EventRecord } from './event-record.ts';
 import type { Figures } from './figures.ts';
 import { PresenceRules } from './presence-rules.ts';
@@ -38,6 +39,8 @@ export interface StreamRulesOptions {
   violations: Violations;
   figures: Figures;
   onChanged: (seq: number, mutationId: string | undefined) => void;
+  /** Whether the access of the reader may have ended. Default: it never does. */
+  mayBeRevoked?: (() => boolean) | undefined;
 }
 
 interface Place {
@@ -55,6 +58,7 @@ export class StreamRules {
   #attempt: Attempt = { cursor: undefined, wantsSnapshot: false };
   #connection = 0;
   #presence: PresenceRules;
+  #broadcasts: BroadcastRules;
   #where = '';
   #state: 'new' | 'ready' | 'must reset' | 'closed' = 'new';
   readonly #lastFrames: string[] = [];
@@ -64,6 +68,7 @@ export class StreamRules {
   constructor(options: StreamRulesOptions) {
     this.#options = options;
     this.#presence = new PresenceRules(options.userId);
+    this.#broadcasts = new BroadcastRules(options.boardId, options.figures);
   }
 
   /** Who is there, as this connection was told; undefined before it was. */
@@ -96,7 +101,9 @@ export class StreamRules {
     this.#connection += 1;
     this.#state = 'new';
     this.streamId = undefined;
-    this.#presence = new PresenceRules(this.#options.userId);
+    const { userId, boardId, figures } = this.#options;
+    this.#presence = new PresenceRules(userId);
+    this.#broadcasts = new BroadcastRules(boardId, figures);
     this.#note(`connection ${this.#connection} to ${where}, Last-Event-ID ${attempt.cursor ?? 'none'}`);
     // From here on it has seen what its cursor says, whatever that is.
     if (attempt.cursor !== undefined && !attempt.lie) this.#place = placeOf(attempt.cursor);
@@ -113,6 +120,7 @@ export class StreamRules {
     else if (event === 'reset') this.#reset(frame);
     else if (event === 'snapshot') this.#snapshot(frame);
     else if (event === 'presence') this.#told(frame);
+    else if (event === 'broadcast') this.#broadcast(frame);
     else if (event !== 'heartbeat')
       this.#broken('only frames of the contract', `${event}: ${frame.data.slice(0, 200)}`);
   }
@@ -127,12 +135,20 @@ export class StreamRules {
     if (fault !== undefined) this.#broken('one `leave` for each `join` on a stream', `${fault}: ${data}`);
   }
 
+  /** Moves no cursor: the next `changed` must follow the last one as ever. */
+  #broadcast({ id, data }: Frame): void {
+    if (this.#state === 'must reset') this.#broken('what cannot be continued is reset first', data);
+    const rule = id === undefined ? this.#broadcasts.heard(data) : 'a broadcast has no id';
+    if (rule !== undefined) this.#broken(rule, `${id ?? ''} ${data}`);
+  }
+
   #close({ data, bytes }: Frame): void {
-    const { figures } = this.#options;
+    const { figures, mayBeRevoked = () => false } = this.#options;
     const { reason, retry } = JSON.parse(data) as { reason: string; retry: boolean };
     this.#state = 'closed';
     figures.count('closes', reason);
-    if (!knownCloses.has(reason) || !retry || !bytes.includes('retry:')) {
+    const isRightly = reason === 'revoked' ? mayBeRevoked() && !retry : knownCloses.has(reason) && retry;
+    if (!isRightly || !bytes.includes('retry:')) {
       this.#broken('a stream is closed for a reason that holds', bytes);
     }
   }
