@@ -126,6 +126,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
     limits: { perUser: config.streamsPerUser, perBoard: config.streamsPerBoard, perNode: config.streamsPerNode },
     waitingBytesPerNode: config.waitingBytesPerNode,
     maySee,
+    readMembership: (userId, boardId) => app.snapshots.readPlace(userId, boardId),
     readSnapshot: (userId, boardId) => app.snapshots.read(userId, boardId),
   });
   await app.register(presenceRoutes, { maySee });

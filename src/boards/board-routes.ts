@@ -81,9 +81,9 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const userId = request.session.user.id;
       const known = request.headers['if-none-match'];
       if (known !== undefined) {
-        const cursor = await app.snapshots.readCursor(userId, request.params.id);
-        if (cursor === undefined) throw notFound();
-        const current = `"${cursor}"`;
+        const place = await app.snapshots.readPlace(userId, request.params.id);
+        if (!place) throw notFound();
+        const current = `"${formatCursor(place.epoch, place.seq)}"`;
         if (matches(known, current)) return reply.code(304).header('etag', current).send(null);
       }
       const snapshot = await app.snapshots.read(userId, request.params.id);

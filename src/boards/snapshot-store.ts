@@ -14,8 +14,8 @@ export interface BoardSnapshot {
 export interface SnapshotStore {
   /** @returns undefined when the user is no member, also of a board that does not exist */
   read(userId: string, boardId: string): Promise<BoardSnapshot | undefined>;
-  /** The cursor of the last event of the board, for a comparison that spares the snapshot. */
-  readCursor(userId: string, boardId: string): Promise<string | undefined>;
+  /** The place of the last event of the board alone. @returns undefined when the user is no member */
+  readPlace(userId: string, boardId: string): Promise<Pick<BoardSnapshot, 'seq' | 'epoch'> | undefined>;
 }
 
 // string_agg and not json_agg, which writes a newline between elements: the text is also the data of a stream's frame.
@@ -44,14 +44,14 @@ export function createSnapshotStore(pool: Pool): SnapshotStore {
       return { json: `{"board":${board},"items":[${items}],"members":[${members}],"cursor":${cursor}}`, seq, epoch };
     },
 
-    async readCursor(userId, boardId) {
+    async readPlace(userId, boardId) {
       const { rows } = await pool.query<{ seq: number; epoch: string }>({
-        name: 'snapshot-read-cursor',
+        name: 'snapshot-read-place',
         text: `select head::float8 as seq, current_epoch() as epoch from board_log join members using (board_id)
                where board_id = $1 and user_id = $2`,
         values: [boardId, userId],
       });
-      return rows[0] && formatCursor(rows[0].epoch, rows[0].seq);
+      return rows[0];
     },
   };
 }

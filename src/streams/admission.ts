@@ -8,7 +8,7 @@ import type { Access, Grant } from './access.ts';
 import type { AccessWatch } from './access-watch.ts';
 import type { Hub } from './hub.ts';
 import type { HubBoard } from './hub-board.ts';
-import type { Snapshot } from './stream.ts';
+import type { Membership, Snapshot } from './stream.ts';
 import type { StreamLimits, StreamRefusal } from './stream-limits.ts';
 
 const RETRY_AFTER_SECONDS = 10;
@@ -17,8 +17,8 @@ export interface AdmissionOptions {
   hub: Hub;
   limits: StreamLimits;
   accessWatch: AccessWatch;
-  /** Whether the user may see the board now. */
-  maySee: (userId: string, boardId: string) => Promise<boolean>;
+  /** @returns undefined when the user may not see the board */
+  readMembership: (userId: string, boardId: string) => Promise<Membership | undefined>;
 }
 
 export interface AdmissionRequest {
@@ -40,6 +40,8 @@ export interface Admission {
   /** Of the database, before anything was read. */
   epoch: string;
   extent: LogExtent;
+  /** The place in the log as of which the user was a member. */
+  admittedAt: number;
   snapshot: Snapshot | undefined;
   /** Gives the place and the access back; more calls do nothing. */
   release: () => void;
@@ -74,10 +76,10 @@ export async function admit(options: AdmissionOptions, request: AdmissionRequest
   };
   try {
     const { epoch } = hub;
-    const { extent, snapshot } = await lookUp(options, request, board);
+    const found = await lookUp(options, request, board);
     await confirmed;
     if (access.ended) throw endedMeanwhile();
-    return { board, access, epoch, extent, snapshot, release, cancel };
+    return { board, access, epoch, ...found, release, cancel };
   } catch (error) {
     cancel();
     throw error;
@@ -85,17 +87,19 @@ export async function admit(options: AdmissionOptions, request: AdmissionRequest
 }
 
 async function lookUp(
-  { hub, maySee }: AdmissionOptions,
+  { hub, readMembership }: AdmissionOptions,
   { userId, boardId, lastEventId, readSnapshot }: AdmissionRequest,
   board: HubBoard,
-): Promise<Pick<Admission, 'extent' | 'snapshot'>> {
+): Promise<Pick<Admission, 'extent' | 'admittedAt' | 'snapshot'>> {
   const extent = await readExtent(hub, board, lastEventId);
-  // After the head was read: a removal that this look-up does not see has a later seq, and ends the stream when the
-  // stream gets there. Looked up before, a removal in between would be seen by nobody.
-  if (!(await maySee(userId, boardId))) throw notFound();
+  // After the hub has taken hold of the board: a removal that this look-up does not see has a later seq, and ends the
+  // stream when the stream gets there.
+  const membership = await readMembership(userId, boardId);
+  if (!membership) throw notFound();
+  hub.learnEpoch(membership.epoch);
   const snapshot = lastEventId === undefined ? await readSnapshot?.() : undefined;
   if (snapshot) hub.learnEpoch(snapshot.epoch);
-  return { extent, snapshot };
+  return { extent, admittedAt: membership.seq, snapshot };
 }
 
 /** A cursor that is ahead of this node may come from one that reads faster, so the database decides about it. */

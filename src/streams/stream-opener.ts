@@ -87,9 +87,9 @@ async function takeOver(
 
 /** In one tick with the last look at what the stream goes by, so that no change of it is missed. */
 function startStream(
-  { hub, openStreams, heartbeatSeconds, maySee }: StreamOpenerOptions,
+  { hub, openStreams, heartbeatSeconds, readMembership }: StreamOpenerOptions,
   { userId, boardId, lastEventId, readSnapshot }: AdmissionRequest,
-  { board, access, epoch, extent, snapshot, release }: Admission,
+  { board, access, epoch, extent, admittedAt, snapshot, release }: Admission,
   connection: SseConnection,
   log: FastifyBaseLogger,
 ): void {
@@ -99,9 +99,9 @@ function startStream(
     connection,
     hub,
     board,
-    admittedAt: extent.head,
+    admittedAt,
     heartbeatSeconds,
-    maySee: () => lookups(maySee, userId, boardId),
+    readMembership: () => lookups(readMembership, userId, boardId),
     readSnapshot,
     onEnd: (reason, error) => {
       if (error) log.error({ err: error, streamId: stream.id }, 'stream failed');

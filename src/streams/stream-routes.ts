@@ -16,7 +16,10 @@ import { WaitingBytes } from './waiting-bytes.ts';
 const STREAM = 'text/event-stream';
 const JSON_TYPE = 'application/json';
 
-export interface StreamRouteOptions extends Pick<StreamOpenerOptions, 'heartbeatSeconds' | 'maySee' | 'readSnapshot'> {
+export interface StreamRouteOptions
+  extends Pick<StreamOpenerOptions, 'heartbeatSeconds' | 'readMembership' | 'readSnapshot'> {
+  /** Whether the user may see the board now. */
+  maySee: (userId: string, boardId: string) => Promise<boolean>;
   limits: StreamLimitsOptions;
   /** Bytes that all streams of this node together may have waiting. */
   waitingBytesPerNode: number;

@@ -14,12 +14,19 @@ import type { SseConnection } from './sse-connection.ts';
 const STALL_MS = 30_000;
 const RETRY_MS = 500;
 
-/** What `GET /boards/:id` gives, and the place in the log that it stands for. */
-export interface Snapshot {
-  json: string;
+/**
+ * That the user is a member as of a place in the log, both read in one snapshot of the database. The head of the hub will
+ * not do: a node that has not heard of a removal yet would take it for the end of a membership that is newer.
+ */
+export interface Membership {
   seq: number;
   /** The history of the database that it is of. */
   epoch: string;
+}
+
+/** What `GET /boards/:id` gives, and the place in the log that it stands for. */
+export interface Snapshot extends Membership {
+  json: string;
 }
 
 export interface StreamOptions {
@@ -28,11 +35,11 @@ export interface StreamOptions {
   connection: SseConnection;
   hub: Hub;
   board: HubBoard;
-  /** The head at the moment when the user's membership was known to hold: a later removal is in the log after it. */
+  /** The place as of which the user was a member: a later removal is in the log after it, and ends the stream. */
   admittedAt: number;
   heartbeatSeconds: number;
-  /** Whether the user may see the board now. */
-  maySee: () => Promise<boolean>;
+  /** @returns undefined when the user may not see the board now */
+  readMembership: () => Promise<Membership | undefined>;
   /** Set when the client asked for `?snapshot=true`: in place of every `reset`. Undefined when access has ended. */
   readSnapshot?: (() => Promise<Snapshot | undefined>) | undefined;
   /** Called once, when nothing more will be sent; with the error when the reason is `failed`. */
@@ -234,30 +241,30 @@ export class Stream implements BoardStream {
   }
 
   /**
-   * Says that the place in the log is lost, and goes on from the head. What was skipped may have held the end of the
+   * Says that the place in the log is lost, and goes on from the newest one. What was skipped may have held the end of the
    * user's membership, and another history may never have had its beginning: so both are looked up again (E6).
    */
   async #sendReset(reason: ResetReason): Promise<void> {
-    const { connection, hub, board, readSnapshot, maySee } = this.#options;
+    const { connection, hub, readSnapshot, readMembership } = this.#options;
     const { epoch } = hub;
-    const { head } = board;
     let snapshot: Snapshot | undefined;
     try {
       snapshot = await readSnapshot?.();
-      const isAdmitted = readSnapshot ? snapshot !== undefined : await maySee();
+      const membership = readSnapshot ? snapshot : await readMembership();
       if (!this.#isReplaying()) return;
-      if (!isAdmitted) return this.close('revoked');
-      if (snapshot) hub.learnEpoch(snapshot.epoch);
+      if (!membership) return this.close('revoked');
+      hub.learnEpoch(membership.epoch);
       // Then the reset that is due now is another one.
       if (hub.epoch !== epoch) return;
+      this.#admittedAt = membership.seq;
+      // Not from the head of the hub, which may be past a removal by now.
+      this.#position = membership.seq;
     } catch {
       // The database is away; whoever reads the log says so. Until then the stream stays open.
       await delay(RETRY_MS, undefined, { ref: false });
       return;
     }
-    this.#admittedAt = head;
     this.#pendingReset = undefined;
-    this.#position = board.head;
     connection.writeText(
       snapshot ? this.#takeSnapshot(snapshot) : resetFrame(formatCursor(hub.epoch, this.#position), reason),
     );

@@ -83,15 +83,15 @@ t.test('forty streams that are reset at once look four memberships up at a time 
   const streams = await Promise.all(Array.from({ length: 40 }, () => openStream(t, node.url, boardId, ada)));
   await Promise.all(streams.map((stream) => stream.next('ready')));
 
-  const { boards } = node.app;
-  const roleOf = boards.roleOf.bind(boards);
+  const { snapshots } = node.app;
+  const readPlace = snapshots.readPlace.bind(snapshots);
   let [underWay, most, all] = [0, 0, 0];
-  boards.roleOf = async (...which) => {
+  snapshots.readPlace = async (...which) => {
     underWay += 1;
     all += 1;
     most = Math.max(most, underWay);
     try {
-      return await roleOf(...which);
+      return await readPlace(...which);
     } finally {
       underWay -= 1;
     }

@@ -100,7 +100,7 @@ for (const query of ['', '?snapshot=true']) {
     // The last of what is looked up; the session was confirmed beside the first of it.
     const { arrived, goOn } = query
       ? holdAfter(t, own.app.snapshots, 'read')
-      : holdAfter(t, own.app.boards, 'roleOf', 2);
+      : holdAfter(t, own.app.snapshots, 'readPlace');
     const heard = holdAfter(t, own.app.credentials, 'readRemaining', 2);
     heard.goOn();
     const answer = ada.get(`/boards/${boardId}/events${query}`);
@@ -121,7 +121,7 @@ for (const query of ['', '?snapshot=true']) {
     await mine.next('changed');
     const { arrived, goOn } = query
       ? holdAfter(t, own.app.snapshots, 'read')
-      : holdAfter(t, own.app.boards, 'roleOf', 2);
+      : holdAfter(t, own.app.snapshots, 'readPlace');
     const opening = openStream(t, own.url, boardId, { ...bob, query });
     await arrived;
     await sql('delete from members where user_id = $1', [bob.user.id]);
@@ -161,6 +161,25 @@ t.test('a stream that waits for the snapshot of a reset gets none when the sessi
   goOn();
   await expectEnd(t, stream, boardId, 'revoked');
   t.equal(stream.frames.filter(({ event }) => event === 'snapshot').length, 1);
+});
+
+t.test('a removal while a reset is on its way is the last event (E6)', async (t) => {
+  const { own, boardId } = await startHeld(t);
+  const bob = await Client.signUp(own, 'Bob');
+  await sql(`insert into members (board_id, user_id, role) values ($1, $2, 'editor')`, [boardId, bob.user.id]);
+  const his = await openStream(t, own.url, boardId, bob);
+  await his.next('ready');
+  const { arrived, goOn } = holdAfter(t, own.app.snapshots, 'readPlace');
+  const board = await own.app.hub.attach(boardId);
+  board.skipTo(board.head, 'gap');
+  own.app.hub.release(board);
+  await arrived;
+  await sql('delete from members where user_id = $1', [bob.user.id]);
+  await addItems(boardId, 100);
+  await until(() => board.head === 104, 'the node to have read on');
+  goOn();
+  await expectEnd(t, his, boardId, 'revoked');
+  t.strictSame(his.seqs, [4]);
 });
 
 t.test('a stream that replays thousands of events to a slow client stops at once (E6, E5)', async (t) => {
@@ -282,6 +301,44 @@ t.test(
     await his.next('changed', ({ data }) => data.seq === 8);
     t.notOk(his.ended);
     t.strictSame(stream.seqs, [3], 'nothing of what came after the end');
+  },
+);
+
+t.test(
+  'who was removed and is a member again keeps a stream of a node that has not heard of it (E4, E6)',
+  async (t) => {
+    const proxy = await startFaultyProxy(t, database.url);
+    const own = await startNode(t, database.url, { databaseDirectUrl: proxy.url });
+    const { ada, boardId, stream } = await openBoard(t, own);
+    const bob = await Client.signUp(own, 'Bob');
+    const member = [boardId, bob.user.id];
+    await sql(`insert into members (board_id, user_id, role) values ($1, $2, 'viewer')`, member);
+    const skipping = await openStream(t, own.url, boardId, bob);
+    await stream.next('changed', ({ data }) => data.seq === 3);
+    await skipping.next('ready');
+    proxy.cut();
+    await until(() => !own.app.listener.isUp, 'the listener to be lost');
+    await sql(
+      `begin; delete from members where user_id = '${bob.user.id}'; commit;
+     insert into members (board_id, user_id, role) values ('${boardId}', '${bob.user.id}', 'viewer')`,
+    );
+    const opened = await openStream(t, own.url, boardId, bob);
+    const withSnapshot = await openStream(t, own.url, boardId, { ...bob, query: '?snapshot=true' });
+    await withSnapshot.next('snapshot');
+    await opened.next('ready');
+    const board = await own.app.hub.attach(boardId);
+    t.equal(board.head, 3, 'the node has heard of neither');
+    board.skipTo(board.head, 'gap');
+    own.app.hub.release(board);
+    await skipping.next('reset');
+    proxy.restore();
+    await ada.post(`/boards/${boardId}/items`, { text: 'for members' });
+    for (const [name, his] of Object.entries({ opened, withSnapshot, skipping })) {
+      await his.next('changed', ({ data }) => data.seq === 6).catch(() => t.fail(`${name} has ended`));
+      t.notOk(his.ended, name);
+    }
+    await sql('delete from members where user_id = $1', [bob.user.id]);
+    for (const his of [opened, withSnapshot, skipping]) await expectEnd(t, his, boardId, 'revoked');
   },
 );
 
