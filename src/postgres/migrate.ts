@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
+import pg from 'pg';
 import type { Logger } from '../logger.ts';
 
 const directory = fileURLToPath(new URL('./migrations', import.meta.url));
@@ -14,9 +15,28 @@ const directory = fileURLToPath(new URL('./migrations', import.meta.url));
  * @returns the names of the files that were applied
  */
 export async function migrate(connectionString: string, log: Logger): Promise<string[]> {
+  const client = new pg.Client({
+    connectionString,
+    application_name: 'teamboard migrate',
+    connectionTimeoutMillis: 5000,
+  });
+  // The statement under way fails, or the next one. Without a listener (the runner's own client has none) the loss of the
+  // connection would end the process without a word to the operator.
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    const names = await apply(client, log);
+    if (names.length > 0) log.info({ applied: names }, 'database migrated');
+    return names;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+async function apply(dbClient: pg.Client, log: Logger): Promise<string[]> {
   const quiet = () => {};
   const applied = await runner({
-    databaseUrl: { connectionString, application_name: 'teamboard migrate', connectionTimeoutMillis: 5000 },
+    dbClient,
     dir: directory,
     direction: 'up',
     migrationsTable: 'schema_migrations',
@@ -24,7 +44,5 @@ export async function migrate(connectionString: string, log: Logger): Promise<st
     singleTransaction: false,
     logger: { debug: quiet, info: quiet, warn: (message) => log.warn({}, String(message)), error: quiet },
   });
-  const names = applied.map(({ name }) => name);
-  if (names.length > 0) log.info({ applied: names }, 'database migrated');
-  return names;
+  return applied.map(({ name }) => name);
 }

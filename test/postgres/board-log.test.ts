@@ -271,13 +271,7 @@ t.test('writers of one row and of many on one board do not deadlock (16 at once)
 t.test('two nodes that migrate an empty database at once both succeed', async (t) => {
   const name = `test_migrate_${process.pid}`;
   const empty = await createEmptyDatabase(name);
-  t.teardown(async () => {
-    // The runner of the migrations does not wait for the end of its connection, and one that is cut off at its end
-    // throws where nobody catches it.
-    const connected = () => sql('select from pg_stat_activity where datname = $1', [name]);
-    await until(async () => (await connected()).length === 0, 'the end of all connections');
-    await dropDatabase(name);
-  });
+  t.teardown(() => dropDatabase(name));
   const log = { info: () => {}, warn: () => {} };
   const applied = await Promise.all([migrate(empty, log), migrate(empty, log), migrate(empty, log)]);
   t.strictSame(
@@ -298,6 +292,22 @@ t.test('two nodes that migrate an empty database at once both succeed', async (t
     'each file once',
   );
   t.strictSame(await migrate(empty, log), [], 'and then there is nothing left to do');
+});
+
+t.test('a migration whose connection is lost fails, and nothing else does', async (t) => {
+  const { url, pool, sql } = await useDatabase(t);
+  const blocker = await pool.connect();
+  await blocker.query('begin; lock table schema_migrations');
+  const migration = migrate(url, { info: () => {}, warn: () => {} });
+  const terminate = () =>
+    sql(`select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and application_name = 'teamboard migrate' and wait_event_type = 'Lock'`);
+  const failed = t.rejects(migration);
+  await until(async () => (await terminate()).length > 0, 'the migration to wait');
+  await failed;
+  await blocker.query('rollback');
+  blocker.release();
+  t.strictSame(await migrate(url, { info: () => {}, warn: () => {} }), []);
 });
 
 t.test('merge_patch is RFC 7396', async (t) => {
