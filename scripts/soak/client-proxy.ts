@@ -104,6 +104,8 @@ function cut(client: net.Socket, node: net.Socket, bytes: number): void {
 function swallow(client: net.Socket, node: net.Socket, afterMs: number, onSwallow: () => void): void {
   let swallows = false;
   const timer = setTimeout(() => {
+    // Its 'close' has come already, and would be waited for in vain.
+    if (node.destroyed) return;
     swallows = true;
     client.unpipe(node);
     onSwallow();

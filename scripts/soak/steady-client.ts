@@ -1,6 +1,7 @@
 // A connection to PostgreSQL for those who watch or write beside the nodes: opened again whenever it is lost.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import pLimit from 'p-limit';
 import pg from 'pg';
 
 const RETRY_MS = 200;
@@ -9,6 +10,8 @@ const ANSWER_MS = 30_000;
 export class SteadyClient {
   readonly #connectionString: string;
   readonly #name: string;
+  /** A connection is used by one at a time, also where several share it. */
+  readonly #turns = pLimit(1);
   #client: pg.Client | undefined;
   #isEnded = false;
 
@@ -19,9 +22,11 @@ export class SteadyClient {
 
   /** @throws the error of the connection or of the statement; the next call opens another connection if need be */
   async query<Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> {
-    const client = await this.connect();
-    const { rows } = await client.query<Row>(text, values);
-    return rows;
+    return this.#turns(async () => {
+      const client = await this.connect();
+      const { rows } = await client.query<Row>(text, values);
+      return rows;
+    });
   }
 
   /**
