@@ -293,25 +293,25 @@ t.test('on a board on which more is broadcast than can be told, the newest are (
 t.test('never before ready, nor before a reset that is due (E2)', async (t) => {
   const { ada, bob, boardId, path } = await startBoard();
   const watching = await open(t, node, boardId, bob);
-  const { boards } = node.app;
-  const { roleOf } = boards;
+  const { snapshots } = node.app;
+  const { readPlace } = snapshots;
   t.teardown(() => {
-    boards.roleOf = roleOf;
+    snapshots.readPlace = readPlace;
   });
   let asked = 0;
   let answer = () => {};
   const held = new Promise<void>((resolve) => {
     answer = resolve;
   });
-  boards.roleOf = async (userId, of) => {
+  snapshots.readPlace = async (userId, of) => {
     if (userId === ada.user.id) asked += 1;
-    // The first two are for the answer and for `ready`: a reset looks once more.
-    if (userId === ada.user.id && asked === 3) await held;
-    return roleOf(userId, of);
+    // The first is for `ready`: a reset looks once more.
+    if (userId === ada.user.id && asked === 2) await held;
+    return readPlace(userId, of);
   };
   const stream = await openStream(t, node.url, boardId, { ...ada, headers: { 'last-event-id': 'nonsense' } });
   await stream.next('ready');
-  await until(() => asked === 3, 'the reset to be due');
+  await until(() => asked === 2, 'the reset to be due');
   await bob.post(path, { name: 'early', data: 1 });
   await hear(watching.stream, 'early');
   answer();
