@@ -132,7 +132,10 @@ t.test('those of one sender come in order, once, together in few notifications a
   listener.on('notification', ({ payload = '' }) => void payloads.push(payload));
   await listener.query(`listen "board_${boardId}"`);
 
+  // One in 20 ms, whatever comes meanwhile; on a busy machine it takes longer, and so they are more.
+  const windowsSince = (startedAt: number) => Math.ceil((performance.now() - startedAt) / 20) + 2;
   const PER_SENDER = 60;
+  let startedAt = performance.now();
   await Promise.all(
     [ada, bob, vic, bob].map(async (sender, lane) => {
       for (let n = 1; n <= PER_SENDER; n += 1) {
@@ -141,20 +144,23 @@ t.test('those of one sender come in order, once, together in few notifications a
       }
     }),
   );
+  const most = windowsSince(startedAt);
   await until(() => told(stream).length >= 4 * PER_SENDER, 'all of them');
   for (const lane of [0, 1, 2, 3]) {
     const numbers = told(stream).flatMap(({ name, data }) => (name === `lane-${lane}` ? [data] : []));
     t.strictSame(numbers, range(1, PER_SENDER), `lane ${lane}`);
   }
   await listener.query('select');
-  t.comment(`${payloads.length} notifications`);
-  t.ok(payloads.length <= 2 * PER_SENDER, 'four that wait for each other’s answers go together');
+  t.ok(payloads.length <= most, `${payloads.length} notifications in ${most} times 20 ms`);
 
   payloads.length = 0;
+  startedAt = performance.now();
   const many = Array.from({ length: 200 }, (_, n) => bob.post(path, { name: 'burst', data: 'x'.repeat(n) }));
   t.ok((await Promise.all(many)).every(({ status }) => status === 202));
+  const windows = windowsSince(startedAt);
   await listener.query('select');
-  t.ok(payloads.length <= 40, `${payloads.length} notifications for 200`);
+  const full = Math.ceil(payloads.join('').length / (7.5 * 1024));
+  t.ok(payloads.length <= windows + full, `${payloads.length} notifications for 200, in ${windows} times 20 ms`);
   t.ok(payloads.every((payload) => payload.startsWith('[') && Buffer.byteLength(payload) < 7.5 * 1024));
 });
 
