@@ -1,6 +1,6 @@
 // The composition root: plugins and routes in the order of an event's way. No logic.
 
-import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import fastifyAccepts from '@fastify/accepts';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { accountRoutes } from './accounts/account-routes.ts';
@@ -43,9 +43,8 @@ import { EventPage } from './streams/event-page.ts';
 import { streamRoutes } from './streams/stream-routes.ts';
 import streamsPlugin from './streams/streams-plugin.ts';
 
-const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
+// By the `imports` of package.json, wherever the compiled files lie.
+const { version } = createRequire(import.meta.url)('#package.json') as { version: string };
 
 export type AppConfig = Omit<Config, 'databaseUrl' | 'databaseDirectUrl'> & {
   databaseUrl: string;

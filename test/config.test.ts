@@ -1,12 +1,13 @@
 // What the process may be told from outside: defaults, coercion, and one line for each setting that is wrong.
 
 import { createSecretKey, generateKeyPairSync } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { loadConfig, settingNames } from '../src/config.ts';
 import { ConfigError } from '../src/config-error.ts';
+import { projectPath, readProjectFile } from './helpers/project.ts';
 
 const issuer = { issuer: 'https://app.example', audience: 'teamboard', secret: 'x'.repeat(32) };
 const database = 'postgres://me:hunter2@db.example:5432/teamboard';
@@ -202,7 +203,7 @@ t.test('a setting that is wrong stops the start with one line that names it', as
         { secret: undefined, jwks: '' },
         { secret: undefined, jwks: 17 },
         { secret: undefined, jwks: '/no/such/file' },
-        { secret: undefined, jwks: new URL('../package.json', import.meta.url).pathname },
+        { secret: undefined, jwks: projectPath('package.json') },
       ].map((entry) => JSON.stringify([issuer, { ...issuer, ...entry }])),
     ],
     DATABASE_URL: ['db.example', 'mysql://db', 'http://db', '/run/postgresql', 'postgres', 'postgres://db:port/name'],
@@ -290,8 +291,7 @@ t.test('no message repeats a secret', async (t) => {
 });
 
 t.test('the README names every setting', async (t) => {
-  const readme = new URL('../README.md', import.meta.url);
-  const text = existsSync(readme) ? readFileSync(readme, 'utf8') : '';
+  const text = readProjectFile('README.md');
   t.same(
     settingNames.filter((name) => !text.includes(`\`${name}\``)),
     [],

@@ -1,17 +1,14 @@
 // What the deployment files name exists, and agrees with the code: commands, files, settings, times and limits.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { parse } from 'smol-toml';
 import t from 'tap';
 import { loadConfig, settingNames } from '../src/config.ts';
 import { CLOSE_MS } from '../src/server.ts';
 import { startNode, useDatabase } from './helpers/node.ts';
-
-const root = fileURLToPath(new URL('..', import.meta.url));
-const read = (path: string) => readFileSync(`${root}/${path}`, 'utf8');
+import { readProjectFile as read, root } from './helpers/project.ts';
 
 /** How long /readyz waits for a database that hangs (health-routes.ts). */
 const READYZ_SECONDS = 0.5;
@@ -57,6 +54,9 @@ const secondsOf = (duration: string) => {
   const [, digits] = /^(\d+)s$/.exec(duration) ?? [];
   return Number(digits);
 };
+
+// The tests are compiled into another folder.
+spawnSync('npm', ['run', '--silent', 'build'], { cwd: root, stdio: 'inherit' });
 
 /** Runs the built command line, as the image does. */
 function run(command: string, ...more: string[]) {

@@ -9,8 +9,9 @@ import { createParser } from 'eventsource-parser';
 import t, { type Test } from 'tap';
 import type { ReceivedFrame } from './helpers/event-stream.ts';
 import { startNode, useDatabase } from './helpers/node.ts';
+import { projectPath, readProjectFile } from './helpers/project.ts';
 
-const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
+const readme = readProjectFile('README.md');
 const needsCurl = spawnSync('curl', ['--version']).error ? { skip: 'needs curl' } : {};
 const database = await useDatabase(t);
 const node = await startNode(t, database.url);
@@ -100,11 +101,11 @@ t.test('a token for programs', needsCurl, async (t) => {
 
 t.test('each test that a document names is there', async (t) => {
   for (const name of ['README.md', 'SECURITY.md']) {
-    const text = readFileSync(new URL(`../${name}`, import.meta.url), 'utf8');
+    const text = readProjectFile(name);
     const lists = [...text.matchAll(/`test\/([\w-]+)\/([\w*-]+)`((?:, `[\w*-]+`)*)/g)];
     t.ok(lists.length > 20, `${lists.length} in ${name}`);
     for (const [, folder = '', first = '', others = ''] of lists) {
-      const files = readdirSync(new URL(`${folder}/`, import.meta.url));
+      const files = readdirSync(projectPath(`test/${folder}`));
       for (const test of [first, ...[...others.matchAll(/`([\w*-]+)`/g)].map(([, other = '']) => other)]) {
         const pattern = new RegExp(`^${test.replaceAll('*', '.*')}\\.test\\.ts$`);
         t.ok(

@@ -2,7 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { createHmac, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { openBoard } from '../helpers/open-board.ts';
 import { sameProblem } from '../helpers/problem.ts';
+import { readProjectFile, root } from '../helpers/project.ts';
 import { until } from '../helpers/until.ts';
 
 const database = await useDatabase(t);
@@ -403,7 +404,7 @@ t.test('what is no key set is believed by nobody', async (t) => {
 });
 
 t.test('the example of the README works', async (t) => {
-  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+  const readme = readProjectFile('README.md');
   const section = readme.split(/^## /m).find((text) => text.startsWith("Your application's own users")) ?? '';
   const [settings = '', session = ''] = [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text]) => text);
   const [, setting] = /JWT_ISSUERS='(.*?)'/.exec(settings) ?? [];
@@ -411,7 +412,7 @@ t.test('the example of the README works', async (t) => {
   const script = session.replaceAll('http://127.0.0.1:3000', example.url);
   t.not(script, session);
   const { stdout } = await promisify(execFile)('bash', ['-ec', script], {
-    cwd: new URL('../..', import.meta.url).pathname,
+    cwd: root,
   });
   t.match(stdout, /"user":\{"id":"[0-9a-f-]{36}","name":"Ada","guest":false,"email":null/);
   t.match(stdout, /"board":\{/);

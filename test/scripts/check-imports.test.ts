@@ -1,11 +1,10 @@
 // The direction of imports: that src/ keeps it, and that each rule can fail.
 
 import { spawnSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { projectPath, root } from '../helpers/project.ts';
 
-const script = fileURLToPath(new URL('../../scripts/check-imports.mjs', import.meta.url));
-const root = fileURLToPath(new URL('../..', import.meta.url));
+const script = projectPath('scripts/check-imports.mjs');
 
 function check(cwd: string, ...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], { cwd, encoding: 'utf8' });
