@@ -156,14 +156,18 @@ export class StreamRules {
   #ready({ data, id }: Frame): void {
     const ready = JSON.parse(data) as { streamId: string; boardId: string; cursor: string; resumedFrom?: string };
     const { cursor, lie, wantsSnapshot } = this.#attempt;
-    if (this.#state !== 'new' || id !== undefined || ready.boardId !== this.#options.boardId) {
+    if (this.#state !== 'new' || ready.boardId !== this.#options.boardId) {
       this.#broken('`ready` comes first, once, for its board', data);
     }
     this.streamId = ready.streamId;
     const isResumed = ready.resumedFrom !== undefined;
     if (isResumed && (lie || ready.resumedFrom !== cursor))
       this.#broken('a stream resumes where it was asked to', data);
-    this.#state = isResumed || (cursor === undefined && !wantsSnapshot) ? 'ready' : 'must reset';
+    // Without an id a reset or a snapshot follows, also to one that came without a cursor: the history may just end.
+    this.#state = id === undefined ? 'must reset' : 'ready';
+    const goesOnFrom = ready.resumedFrom ?? (cursor === undefined && !wantsSnapshot ? ready.cursor : undefined);
+    if (id !== undefined && id !== goesOnFrom)
+      this.#broken('`ready` skips nothing that is still to come', `${id} ${data}`);
     if (cursor === undefined) this.#place = placeOf(ready.cursor);
   }
 

@@ -38,8 +38,8 @@ export const writerHeaders = Type.Object({
     Type.String({
       format: 'uuid',
       description:
-        'The `streamId` of the writer’s own stream. In place of the event it gets a frame with only the `id:`, which ' +
-        'moves its cursor and shows the page nothing. Of another user’s stream it changes nothing.',
+        'The `streamId` of the writer’s own stream. In place of `changed` it gets `own`, with the `seq` of the event: ' +
+        'a page that listens for `changed` is shown nothing. Of another user’s stream it changes nothing.',
     }),
   ),
 });

@@ -32,38 +32,57 @@ export interface EventRow {
   resource: BoardEvent['resource'];
   action: BoardEvent['action'];
   resourceId: string;
-  object: Record<string, unknown>;
-  changes: string[] | null;
+  /** JSON text, as PostgreSQL has it; null when it cannot be read. */
+  object: string | null;
+  /** JSON text of an array; null when the event is no update. */
+  changes: string | null;
   actorId: string | null;
   actorName: string | null;
   mutationId: string | null;
-  at: string;
+  at: string | null;
   streamId: string | null;
 }
 
-/** An event, and what only this server needs to know of it. */
+/** An event: what this server goes by, and what it tells of it. */
 export interface LogEntry {
-  event: BoardEvent;
+  seq: number;
+  resource: BoardEvent['resource'];
+  action: BoardEvent['action'];
+  /** Of the resource. */
+  id: string;
+  actorId: string | undefined;
+  mutationId: string | undefined;
   /** The stream that its writer named as its own; of anyone, checked by nobody yet. */
   streamId: string | undefined;
+  /** A {@link BoardEvent} as one line of JSON; undefined when it cannot be told as such. */
+  json: string | undefined;
 }
 
 export function toLogEntry(row: EventRow): LogEntry {
-  return { event: toBoardEvent(row), streamId: row.streamId ?? undefined };
-}
-
-/** Same row in, same JSON out: two nodes that read an event send the same bytes. */
-function toBoardEvent(row: EventRow): BoardEvent {
   return {
     seq: row.seq,
-    boardId: row.boardId,
     resource: row.resource,
     action: row.action,
     id: row.resourceId,
-    object: row.object,
-    ...(row.changes && { changes: row.changes }),
-    actor: row.actorId === null ? null : { id: row.actorId, name: row.actorName ?? 'Deleted user' },
-    ...(row.mutationId !== null && { mutationId: row.mutationId }),
-    at: row.at,
+    actorId: row.actorId ?? undefined,
+    mutationId: row.mutationId ?? undefined,
+    streamId: row.streamId ?? undefined,
+    json: tell(row),
   };
+}
+
+/**
+ * Same row in, same JSON out: two nodes that read an event send the same bytes. What PostgreSQL has as JSON is taken as
+ * it is: parsed and made again, a number might be another one, and deep nesting would throw.
+ */
+function tell(row: EventRow): string | undefined {
+  const { object, at } = row;
+  // The log takes any JSON, also with line breaks between its tokens. Each would end a line of the stream.
+  if (object === null || at === null || /[\r\n]/.test(object)) return undefined;
+  const { seq, boardId, resource, action, resourceId: id, changes, actorId, actorName, mutationId } = row;
+  const actor = actorId === null ? null : { id: actorId, name: actorName ?? 'Deleted user' };
+  const head = JSON.stringify({ seq, boardId, resource, action, id });
+  const tail = JSON.stringify({ actor, ...(mutationId !== null && { mutationId }), at });
+  const changed = changes === null ? '' : `"changes":${changes},`;
+  return `${head.slice(0, -1)},"object":${object},${changed}${tail.slice(1)}`;
 }

@@ -1,8 +1,9 @@
 // The log as JSON pages, for whoever reads it without a stream.
 
-import { type Static, Type } from 'typebox';
+import { Type } from 'typebox';
 import { formatCursor } from '../events/cursor.ts';
 import type { EventLog } from '../events/event-log.ts';
+import type { ResetReason } from './frame.ts';
 import { planOpening } from './opening.ts';
 
 export const EventPage = Type.Object(
@@ -19,30 +20,36 @@ export const EventPage = Type.Object(
   },
   { $id: 'EventPage' },
 );
-export type EventPage = Static<typeof EventPage>;
 
-/** @param after undefined begins with the oldest event that the log still holds */
+/**
+ * @param after undefined begins with the oldest event that the log still holds
+ * @returns an `EventPage` as JSON
+ */
 export async function readEventPage(
   log: EventLog,
   boardId: string,
   after: string | undefined,
   limit: number,
-): Promise<EventPage> {
+): Promise<string> {
   const { epoch, extents } = await log.extents([boardId]);
   const extent = extents.get(boardId) ?? { head: 0, trimmedTo: 0 };
   const { position, reset } = after === undefined ? { position: extent.trimmedTo } : planOpening(after, epoch, extent);
-  if (reset) return { events: [], cursor: formatCursor(epoch, position), hasMore: false, reset: { reason: reset } };
+  if (reset) return resetPage(formatCursor(epoch, position), reset);
   const read = await log.readAfter([{ boardId, after: position, limit: limit + 1 }]);
-  const events = (read.entries[0] ?? []).map(({ event }) => event);
-  const page = events.slice(0, limit);
-  const reason = read.epoch !== epoch ? 'epoch' : page[0] && page[0].seq !== position + 1 ? 'trimmed' : undefined;
-  if (reason) {
-    // Between the two reads. The cursor is that of the first, for which the next page says what has become of it.
-    return { events: [], cursor: formatCursor(epoch, extent.head), hasMore: false, reset: { reason } };
-  }
-  return {
-    events: page,
-    cursor: formatCursor(epoch, page.at(-1)?.seq ?? position),
-    hasMore: events.length > limit,
-  };
+  const entries = read.entries[0] ?? [];
+  const events = entries.slice(0, limit).map(({ json }) => json);
+  const untold = events.indexOf(undefined);
+  const page = untold < 0 ? events : events.slice(0, untold);
+  let reason: ResetReason | undefined;
+  // Between the two reads. The cursor is that of the first, for which the next page says what has become of it.
+  if (read.epoch !== epoch) reason = 'epoch';
+  else if (entries[0] && entries[0].seq !== position + 1) reason = 'trimmed';
+  else if (untold === 0) reason = 'gap';
+  if (reason) return resetPage(formatCursor(epoch, extent.head), reason);
+  const cursor = JSON.stringify(formatCursor(epoch, position + page.length));
+  return `{"events":[${page.join()}],"cursor":${cursor},"hasMore":${entries.length > page.length}}`;
+}
+
+function resetPage(cursor: string, reason: ResetReason): string {
+  return JSON.stringify({ events: [], cursor, hasMore: false, reset: { reason } });
 }

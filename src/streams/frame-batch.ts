@@ -3,13 +3,16 @@
 import type { LogEntry } from '../events/board-event.ts';
 import { formatCursor } from '../events/cursor.ts';
 import type { CloseReason } from './close-reason.ts';
-import { type Chunk, changedFrame, cursorFrame, joinChunk } from './frame.ts';
+import { type Chunk, changedFrame, joinChunk, ownFrame } from './frame.ts';
 
 /** One encoded event. */
 export interface EventFrame {
   seq: number;
-  /** The same bytes for every stream, also for those that wait for a slow client. */
-  text: Buffer;
+  /**
+   * The same bytes for every stream, also for those that wait for a slow client. Undefined when the event cannot be
+   * told: a stream that comes to it is reset.
+   */
+  text: Buffer | undefined;
   /** Set when the event ends access: of everyone, or of one user. */
   ends?: { reason: Extract<CloseReason, 'deleted' | 'revoked'>; userId?: string };
   /** Set when the writer has named its stream, which gets `text` of this instead. */
@@ -18,7 +21,7 @@ export interface EventFrame {
 
 export class FrameBatch {
   readonly frames: EventFrame[];
-  readonly #endsAccess: boolean;
+  readonly #isForEach: boolean;
   readonly #origins: Set<string>;
   readonly bytes: number;
   #chunk: Chunk | undefined;
@@ -26,8 +29,8 @@ export class FrameBatch {
   /** @param frames of one board, rising by one from event to event, not empty */
   constructor(frames: EventFrame[]) {
     this.frames = frames;
-    this.bytes = frames.reduce((sum, { text }) => sum + text.length, 0);
-    this.#endsAccess = frames.some(({ ends }) => ends !== undefined);
+    this.bytes = frames.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
+    this.#isForEach = frames.some(({ ends, text }) => ends !== undefined || text === undefined);
     this.#origins = new Set(frames.flatMap(({ origin }) => origin?.streamId ?? []));
   }
 
@@ -36,9 +39,9 @@ export class FrameBatch {
     return new FrameBatch(entries.map((entry) => encodeEntry(epoch, entry)));
   }
 
-  /** False when the stream has to look at each frame: one may end its access, or be an event of its own. */
+  /** False when the stream has to look at each frame: one may end its access, be an event of its own, or untold. */
   isSameForAll(streamId: string): boolean {
-    return !this.#endsAccess && !this.#origins.has(streamId);
+    return !this.#isForEach && !this.#origins.has(streamId);
   }
 
   /** The seq before the first event. */
@@ -53,19 +56,20 @@ export class FrameBatch {
 
   /** All frames in one piece, made at the first call: every stream that takes them whole gets the same bytes. */
   get chunk(): Chunk {
-    this.#chunk ??= joinChunk(this.frames.map(({ text }) => text));
+    this.#chunk ??= joinChunk(this.frames.flatMap(({ text }) => text ?? []));
     return this.#chunk;
   }
 }
 
-function encodeEntry(epoch: string, { event, streamId }: LogEntry): EventFrame {
-  const cursor = formatCursor(epoch, event.seq);
-  const frame: EventFrame = { seq: event.seq, text: Buffer.from(changedFrame(cursor, event)) };
-  if (event.action === 'deleted' && event.resource === 'board') frame.ends = { reason: 'deleted' };
-  if (event.action === 'deleted' && event.resource === 'member') frame.ends = { reason: 'revoked', userId: event.id };
+function encodeEntry(epoch: string, entry: LogEntry): EventFrame {
+  const { seq, resource, action, id, actorId, streamId, json } = entry;
+  const cursor = formatCursor(epoch, seq);
+  const frame: EventFrame = { seq, text: json === undefined ? undefined : Buffer.from(changedFrame(cursor, json)) };
+  if (action === 'deleted' && resource === 'board') frame.ends = { reason: 'deleted' };
+  if (action === 'deleted' && resource === 'member') frame.ends = { reason: 'revoked', userId: id };
   // Without an actor nobody's: who could name a stream of others would hide changes from them.
-  if (streamId && event.actor) {
-    frame.origin = { streamId, userId: event.actor.id, text: Buffer.from(cursorFrame(cursor)) };
+  if (streamId && actorId) {
+    frame.origin = { streamId, userId: actorId, text: Buffer.from(ownFrame(cursor, entry)) };
   }
   return frame;
 }

@@ -39,11 +39,11 @@ export class FrameRings {
     const ring: Ring = follows ? { frames: before.frames, bytes: before.bytes } : { frames: [], bytes: 0 };
     for (const frame of frames) {
       ring.frames.push(frame);
-      ring.bytes += frame.text.length;
+      ring.bytes += frame.text?.length ?? 0;
     }
     let tooOld = 0;
     while (ring.bytes > this.#options.bytesPerBoard) {
-      ring.bytes -= ring.frames[tooOld]?.text.length ?? 0;
+      ring.bytes -= ring.frames[tooOld]?.text?.length ?? 0;
       tooOld += 1;
     }
     ring.frames.splice(0, tooOld);

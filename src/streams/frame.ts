@@ -1,8 +1,7 @@
 // Encoded SSE text (WHATWG HTML, 9.2.6): each kind of frame that a stream can carry.
 
 import { createEventBuffer } from 'better-sse';
-import type { BoardEvent } from '../events/board-event.ts';
-import { type CloseReason, closeRules, drawRetryMs } from './close-reason.ts';
+import { type CloseReason, closeRules, drawRetryMs, openingRetryMs } from './close-reason.ts';
 
 export type ResetReason = 'trimmed' | 'ahead' | 'epoch' | 'malformed' | 'gap';
 
@@ -37,44 +36,61 @@ export interface Broadcast {
   at: string;
 }
 
-export function readyFrame(ready: Ready): string {
-  return encode('ready', JSON.stringify(ready));
+/**
+ * The first frame of a stream. Carries the first `retry:`, drawn anew at each call: alone it would be a frame of its
+ * own, which reaches the pages of some clients as an empty message.
+ *
+ * @param goesOnFrom what a client that is cut before its first event comes back to; undefined when a reset or a
+ *   snapshot follows, which it would then have skipped
+ */
+export function readyFrame(ready: Ready, goesOnFrom: string | undefined): string {
+  const retryMs = drawRetryMs(openingRetryMs);
+  return encode({ event: 'ready', json: JSON.stringify(ready), id: goesOnFrom, retryMs });
 }
 
-export function changedFrame(cursor: string, event: BoardEvent): string {
-  return encode('changed', JSON.stringify(event), cursor);
+/** @param json the event as one line */
+export function changedFrame(cursor: string, json: string): string {
+  return encode({ event: 'changed', json, id: cursor });
 }
 
-/** Moves the client's cursor and dispatches nothing: an event without data (WHATWG HTML, 9.2.6). */
-export function cursorFrame(cursor: string): string {
-  return createEventBuffer().id(cursor).dispatch().read();
+/** Moves the client's cursor over its own change. A frame of only the id would too, but many clients drop it. */
+export function ownFrame(cursor: string, { seq, mutationId }: { seq: number; mutationId: string | undefined }): string {
+  return encode({ event: 'own', json: JSON.stringify({ seq, mutationId }), id: cursor });
 }
 
 /** @param json what `GET /boards/:id` gives */
 export function snapshotFrame(cursor: string, json: string): string {
-  return encode('snapshot', json, cursor);
+  return encode({ event: 'snapshot', json, id: cursor });
 }
 
 export function resetFrame(cursor: string, reason: ResetReason): string {
-  return encode('reset', JSON.stringify({ reason, cursor }), cursor);
+  return encode({ event: 'reset', json: JSON.stringify({ reason, cursor }), id: cursor });
 }
 
 export function heartbeatFrame(cursor: string): string {
-  return encode('heartbeat', JSON.stringify({ cursor }));
+  return encode({ event: 'heartbeat', json: JSON.stringify({ cursor }) });
 }
 
 export function presenceFrame(change: PresenceChange): string {
-  return encode('presence', JSON.stringify(change));
+  return encode({ event: 'presence', json: JSON.stringify(change) });
 }
 
 export function broadcastFrame({ name, data, from, at }: Broadcast): string {
-  return encode('broadcast', JSON.stringify({ name, data, from, at }));
+  return encode({ event: 'broadcast', json: JSON.stringify({ name, data, from, at }) });
 }
 
 /** Carries its own `retry:`, drawn anew at each call. */
 export function closeFrame(reason: CloseReason): string {
   const { retry, retryMs } = closeRules[reason];
-  return `retry:${drawRetryMs(retryMs)}\n${encode('close', JSON.stringify({ reason, retry }))}`;
+  return encode({ event: 'close', json: JSON.stringify({ reason, retry }), retryMs: drawRetryMs(retryMs) });
+}
+
+interface Fields {
+  event: string;
+  /** One line. */
+  json: string;
+  id?: string | undefined;
+  retryMs?: number;
 }
 
 /**
@@ -82,12 +98,17 @@ export function closeFrame(reason: CloseReason): string {
  * literals of this file, ids are cursors (cursor.ts lets no such byte through), and data is one line of JSON, in which
  * newlines are escaped. Its `push` is not used: it adds a random id to a frame that must have none, and would move
  * the client's cursor to nowhere.
+ *
+ * The id is the last line. Some clients take it when the line comes and not when the event is dispatched: cut in between,
+ * they would come back with the id of an event that they never showed.
  */
-function encode(event: string, json: string, id?: string): string {
+function encode({ event, json, id, retryMs }: Fields): string {
   if (/[\r\n]/.test(json)) throw new TypeError('the data of a frame must be one line');
   const buffer = createEventBuffer({ serializer: (data) => data as string });
+  if (retryMs !== undefined) buffer.retry(retryMs);
+  buffer.event(event).data(json);
   if (id !== undefined) buffer.id(id);
-  return buffer.event(event).data(json).dispatch().read();
+  return buffer.dispatch().read();
 }
 
 /** SSE text as bytes, and the same bytes as one chunk of HTTP/1.1 (RFC 9112, 7.1), made once for all sockets. */

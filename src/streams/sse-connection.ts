@@ -93,12 +93,11 @@ export class SseConnection extends Connection {
   // Instance fields and not methods: Session calls them detached, and NodeHttp1Connection, if this ever extends it
   // again, would shadow methods with its own fields.
   override sendHead = (): void => {
-    if (!this.gone.aborted) this.#response.writeHead(200, this.#headers);
+    if (!this.gone.aborted) this.#response.writeHead(200, this.#headers).flushHeaders();
   };
 
-  override sendChunk = (text: string): void => {
-    if (!this.gone.aborted) this.#response.write(text);
-  };
+  // Called with nothing once, by a session that writes no `retry:`: frames are written by `write` alone.
+  override sendChunk = (): void => {};
 
   override cleanup = (): void => {};
 

@@ -15,9 +15,10 @@ where that cannot be kept, \`reset\` (or, with \`?snapshot=true\`, \`snapshot\`)
 
 | \`event:\` | \`id:\` | When | \`data\` |
 | --- | --- | --- | --- |
-| \`ready\` | no | first | \`{streamId, boardId, cursor, heartbeatSeconds, resumedFrom?}\`; \`cursor\` is where the stream starts, or, when it resumes, the newest event |
+| \`ready\` | where it goes on from | first; without an id when a \`reset\` or \`snapshot\` follows | \`{streamId, boardId, cursor, heartbeatSeconds, resumedFrom?}\`; \`cursor\` is where the stream starts, or, when it resumes, the newest event |
 | \`snapshot\` | cursor | with \`?snapshot=true\`: on open without a cursor, and in place of every \`reset\` | what \`GET /boards/:id\` gives |
 | \`changed\` | cursor | each committed change, in order | a \`BoardEvent\` |
+| \`own\` | cursor | in place of \`changed\`, on the stream that the writer named by \`Stream-Id\` | \`{seq, mutationId?}\` |
 | \`reset\` | cursor | the cursor can't be continued | \`{reason, cursor}\`: fetch the board again; \`reason\` is \`trimmed\`, \`ahead\`, \`epoch\`, \`malformed\` or \`gap\` |
 | \`presence\` | no | after \`ready\` (and \`snapshot\`), then on each change | \`{action: "sync", users, total?}\`: all who have the board open, on any node; or \`{action: "join" | "leave", user}\`. A user is \`{id, name}\` |
 | \`broadcast\` | no | someone's \`POST /boards/:id/broadcasts\` | \`{name, data, from: {user, streamId?}, at}\`; \`streamId\` is the stream that the sender has named, and which was not told |
@@ -36,6 +37,7 @@ a second on any node (\`expired\` when its time is over, else \`revoked\`), and 
 **Broadcasts** are told at most once, between any two events, and those of one sender in order. They are dropped for a
 client that has not taken what it was sent before, and are part of no replay.
 
-A \`retry:\` field of 1 to 3 s, random per stream, comes first, and another with \`close\`. A node that is going down, or
+In every frame \`id:\` is the last line. The first one carries a \`retry:\` of 1 to 3 s, random per stream, and \`close\`
+another. A node that is going down, or
 that cannot reach its database, answers 200 with \`close\` (\`busy\`): any other status ends an EventSource for good.
 `.trim();

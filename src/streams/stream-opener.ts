@@ -6,7 +6,6 @@ import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import pLimit from 'p-limit';
 import { uuidv7 } from 'uuidv7';
 import { type Admission, type AdmissionOptions, type AdmissionRequest, admit } from './admission.ts';
-import { drawRetryMs, openingRetryMs } from './close-reason.ts';
 import { closeFrame } from './frame.ts';
 import type { OpenStreams } from './open-streams.ts';
 import { planOpening } from './opening.ts';
@@ -77,7 +76,8 @@ async function takeOver(
   // better-sse never hears of a client that left before the session was made, and would keep it for ever.
   if (connection.gone.aborted) return undefined;
   await createSession(connection, {
-    retry: drawRetryMs(openingRetryMs),
+    // A frame of its own; the first frame of the stream carries it.
+    retry: null,
     keepAlive: null,
     trustClientEventId: false,
   });

@@ -98,13 +98,16 @@ export class Stream implements BoardStream {
     const snapshotText = snapshot ? this.#takeSnapshot(snapshot) : '';
     // To one that continues, the newest event: it is up to date when it gets there. To all others, where they start.
     const cursor = resumedFrom === undefined ? this.#position : Math.max(this.#position, board.head);
-    const ready = readyFrame({
-      streamId: id,
-      boardId: board.id,
-      cursor: formatCursor(hub.epoch, cursor),
-      heartbeatSeconds,
-      ...(resumedFrom !== undefined && { resumedFrom }),
-    });
+    const ready = readyFrame(
+      {
+        streamId: id,
+        boardId: board.id,
+        cursor: formatCursor(hub.epoch, cursor),
+        heartbeatSeconds,
+        ...(resumedFrom !== undefined && { resumedFrom }),
+      },
+      reset || snapshot ? undefined : formatCursor(hub.epoch, position),
+    );
     connection.writeText(ready + snapshotText);
     void this.#follow();
   }
@@ -216,13 +219,21 @@ export class Stream implements BoardStream {
     let ending: CloseReason | undefined;
     for (const frame of frames) {
       if (frame.seq <= this.#position) continue;
+      ending = this.#endedBy(frame);
       const text = this.#isOwn(frame) ? frame.origin.text : frame.text;
+      if (text === undefined) {
+        // What cannot be told ends access all the same.
+        if (!ending) this.#pendingReset = 'gap';
+        break;
+      }
       const isFirst = parts.length === 0 && connection.waitingBytes === 0;
-      if (text.length > room && !isFirst) break;
+      if (text.length > room && !isFirst) {
+        ending = undefined;
+        break;
+      }
       parts.push(text);
       room -= text.length;
       this.#position = frame.seq;
-      ending = this.#endedBy(frame);
       if (ending) break;
     }
     if (parts.length > 0) connection.writeParts(parts);

@@ -28,7 +28,7 @@ t.test('each place is read from where it is and as far as it wants', async (t) =
     { boardId, after: 0, limit: 2 },
   ]);
   t.strictSame(
-    entries.map((place) => place.map(({ event }) => event.seq)),
+    entries.map((place) => place.map(({ seq }) => seq)),
     [[8, 9, 10], [], [1, 2]],
   );
   t.strictSame((await log.extents([boardId])).extents, new Map([[boardId, { head: 10, trimmedTo: 0 }]]));

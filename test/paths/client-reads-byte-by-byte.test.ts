@@ -53,7 +53,7 @@ t.test('a client that reads byte by byte gets every frame whole, and delays no o
   await until(() => slow.has(`"seq":${head},`) && slow.received().subarray(-4).equals(last), 'all of it', 60_000);
   t.comment(`${slow.received().length} reads of one byte`);
   const body = slow.received().subarray(slow.received().indexOf('\r\n\r\n') + 4);
-  const frames = /^id:.*\nevent:changed\ndata:.*\n\n/gm;
+  const frames = /^event:changed\ndata:.*\nid:.*\n\n/gm;
   t.strictSame(await findFaults([reading], { from: 3, to: head }), []);
   t.strictSame(dechunk(body).match(frames), reading.raw.match(frames)?.slice(PROBES), 'the same bytes as any other');
 

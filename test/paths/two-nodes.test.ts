@@ -17,7 +17,7 @@ t.test(
     await ada.at(two).post(`/boards/${boardId}/items`, { text: 'at the second' });
     await database.sql(`insert into items (board_id, text) values ($1, 'by psql')`, [boardId]);
     await Promise.all(streams.map((stream) => stream.next('changed', ({ data }) => data.seq === 6)));
-    const frames = streams.map(({ raw }) => raw.match(/^id:.*\nevent:changed\ndata:.*\n\n/gm) ?? []);
+    const frames = streams.map(({ raw }) => raw.match(/^event:changed\ndata:.*\nid:.*\n\n/gm) ?? []);
     t.equal(frames[0]?.length, 3);
     t.strictSame(frames[0], frames[1], 'the same bytes');
   },

@@ -30,7 +30,7 @@ t.test('a REST write appears on every open stream, byte for byte the same (E1, E
     mutationId: 'k-1',
     at: one.frames[1]?.data.at,
   };
-  const frame = `id:${epoch}-3\nevent:changed\ndata:${JSON.stringify(event)}\n\n`;
+  const frame = `event:changed\ndata:${JSON.stringify(event)}\nid:${epoch}-3\n\n`;
   for (const stream of [one, two]) t.equal(stream.raw.slice(-frame.length), frame);
   t.match(event.at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });

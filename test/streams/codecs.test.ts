@@ -98,7 +98,8 @@ t.test('a channel is made of a UUID and nothing else', async (t) => {
 t.test('any text in an event arrives as it was, in one event with its own id', async (t) => {
   const holds = fc.property(epoch, fc.nat(), text, (e, s, value) => {
     const event = eventWith(s, value);
-    const events = parse(changedFrame(formatCursor(e, s), event) + heartbeatFrame('abcdef01-1'));
+    const json = JSON.stringify(event);
+    const events = parse(changedFrame(formatCursor(e, s), json) + heartbeatFrame('abcdef01-1'));
     t.equal(events.length, 2);
     t.equal(events[0]?.event, 'changed');
     t.equal(events[0]?.id, `${e}-${s}`);
@@ -110,14 +111,15 @@ t.test('any text in an event arrives as it was, in one event with its own id', a
 
 t.test('only frames with a place in the log carry an id: better-sse would invent one', async (t) => {
   const ready = { streamId: 's', boardId, cursor: 'abcdef01-1', heartbeatSeconds: 15 };
-  for (const frame of [readyFrame(ready), heartbeatFrame('abcdef01-1'), closeFrame('shutdown')]) {
+  for (const frame of [readyFrame(ready, undefined), heartbeatFrame('abcdef01-1'), closeFrame('shutdown')]) {
     t.notMatch(frame, /^id/m);
   }
   t.equal(
     resetFrame('abcdef01-7', 'gap'),
-    'id:abcdef01-7\nevent:reset\ndata:{"reason":"gap","cursor":"abcdef01-7"}\n\n',
+    'event:reset\ndata:{"reason":"gap","cursor":"abcdef01-7"}\nid:abcdef01-7\n\n',
   );
-  t.equal(snapshotFrame('abcdef01-7', '{"items":[]}'), 'id:abcdef01-7\nevent:snapshot\ndata:{"items":[]}\n\n');
+  t.equal(snapshotFrame('abcdef01-7', '{"items":[]}'), 'event:snapshot\ndata:{"items":[]}\nid:abcdef01-7\n\n');
+  t.match(readyFrame(ready, 'abcdef01-1'), /^retry:[12]\d{3}\nevent:ready\ndata:\{.*\}\nid:abcdef01-1\n\n$/);
   t.equal(heartbeatFrame('abcdef01-7'), 'event:heartbeat\ndata:{"cursor":"abcdef01-7"}\n\n');
 });
 
@@ -146,7 +148,10 @@ t.test('a chunk is the same text twice: plain, and framed for HTTP/1.1', async (
   );
 });
 
-const entryOf = (event: BoardEvent, streamId?: string): LogEntry => ({ event, streamId });
+const entryOf = (event: BoardEvent, streamId?: string): LogEntry => {
+  const { seq, resource, action, id, mutationId } = event;
+  return { seq, resource, action, id, mutationId, actorId: event.actor?.id, streamId, json: JSON.stringify(event) };
+};
 
 t.test('a batch knows where it begins, where it ends, and to whom it is not what it is to all', async (t) => {
   const removal: BoardEvent = { ...eventWith(8, 'x'), resource: 'member', action: 'deleted', id: 'user-1' };
@@ -164,7 +169,7 @@ t.test('a batch knows where it begins, where it ends, and to whom it is not what
   const own = FrameBatch.encode('abcdef01', [entryOf({ ...eventWith(7, 'x'), actor: { id: 'u', name: 'U' } }, 'mine')]);
   t.equal(own.isSameForAll('any'), true);
   t.equal(own.isSameForAll('mine'), false);
-  t.equal(own.frames[0]?.origin?.text.toString(), 'id:abcdef01-7\n\n');
+  t.equal(own.frames[0]?.origin?.text.toString(), 'event:own\ndata:{"seq":7,"mutationId":"x"}\nid:abcdef01-7\n\n');
   const nobodys = FrameBatch.encode('abcdef01', [entryOf({ ...eventWith(7, 'x'), actor: null }, 'mine')]);
   t.equal(nobodys.isSameForAll('mine'), true);
 });
