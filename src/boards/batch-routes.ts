@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { jsonResponse, problemResponses, Uuid } from '../http/schemas.ts';
-import { Batch, BatchResult, checkOperations } from './batch.ts';
+import { Batch, BatchResult, checkOperations, weighBatch } from './batch.ts';
 import { conflictResponse } from './conflict.ts';
 import { explainBatchRefusal } from './item-refusal.ts';
 import { sendWritten, writerHeaders, writerOf } from './writer.ts';
@@ -18,6 +18,7 @@ export const batchRoutes: FastifyPluginAsyncTypebox = async (app) => {
     '/boards/:id/batch',
     {
       bodyLimit: BODY_LIMIT,
+      config: { weigh: weighBatch },
       schema: {
         tags: ['Boards and items'],
         security: [{ session: [] }],
@@ -26,7 +27,8 @@ export const batchRoutes: FastifyPluginAsyncTypebox = async (app) => {
           'All or nothing, in one transaction: the events follow each other in the log. What cannot be done is named in ' +
           '`errors` by its place, such as `/operations/3/id`. A batch names an item once at most. One that names an ' +
           'item that is not on the board answers 409 `TB_ITEM_GONE`; one whose `ifMatch` is no longer the version of ' +
-          'its item answers 412 `TB_CONFLICT`, with `current`, `base` and `conflicts` of the first of those.',
+          'its item answers 412 `TB_CONFLICT`, with `current`, `base` and `conflicts` of the first of those. ' +
+          'For the limit of writes each operation counts as a tenth of one.',
         params: Type.Object({ id: Uuid }),
         headers: writerHeaders,
         body: Batch,

@@ -7,6 +7,8 @@ import { ItemPatch } from './board.ts';
 import { MAX_VERSION } from './if-match.ts';
 
 export const MAX_OPERATIONS = 500;
+/** A batch counts as so much of a write for each of its operations, and as one at least. */
+const WRITES_PER_OPERATION = 0.1;
 
 const Operation = Type.Object(
   {
@@ -35,6 +37,11 @@ export const Batch = Type.Object(
   { operations: Type.Array(Operation, { minItems: 1, maxItems: MAX_OPERATIONS }) },
   { additionalProperties: false },
 );
+
+/** @returns how many writes of its user it counts as */
+export function weighBatch(body: unknown): number {
+  return (body as Static<typeof Batch>).operations.length * WRITES_PER_OPERATION;
+}
 
 export const BatchResult = Type.Object({
   id: Uuid,

@@ -25,14 +25,23 @@ export class RateLimit {
     this.#now = now;
   }
 
-  /** @returns 0 when a token was taken; else how many milliseconds it takes until there is one, and none was taken */
-  take(userId: string): number {
+  /**
+   * What costs more than the bucket holds is let through when the bucket is full, and leaves a debt: refused, it would
+   * be refused for ever.
+   *
+   * @param tokens what it costs, fractions too
+   * @param taken what the same request has taken before
+   * @returns 0 when they were taken; else how many milliseconds it takes until the whole request can be done, and none
+   *   was taken
+   */
+  take(userId: string, tokens = 1, taken = 0): number {
     const now = this.#now();
-    const fullAt = Math.max(now, this.#fullAt.get(userId) ?? now) + this.#intervalMs;
-    const waitMs = fullAt - now - this.burst * this.#intervalMs;
+    const fullAt = Math.max(now, this.#fullAt.get(userId) ?? now);
+    const needed = Math.min(tokens, this.burst - taken);
+    const waitMs = fullAt - now - (this.burst - needed) * this.#intervalMs;
     // A token that is due in a millionth of a millisecond is there: the sum of many intervals is not exact.
-    if (waitMs > 1e-6) return waitMs;
-    this.#fullAt.set(userId, fullAt);
+    if (waitMs > 1e-6) return waitMs + taken * this.#intervalMs;
+    this.#fullAt.set(userId, fullAt + tokens * this.#intervalMs);
     return 0;
   }
 }

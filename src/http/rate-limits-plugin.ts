@@ -16,6 +16,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a request of this route counts as; `writes` unless it says something else. */
     countsAs?: keyof typeof kinds;
+    /** How many requests a body that fits the schema counts as, when it is more than one. */
+    weigh?: (body: unknown) => number;
   }
 }
 
@@ -26,7 +28,8 @@ export interface RateLimitsOptions {
 }
 
 /**
- * Counts after the user is known and before the body is read, in memory: with n nodes a limit is up to n times as high.
+ * Counts one after the user is known and before the body is read, in memory: with n nodes a limit is up to n times as high.
+ * A body that asks for more is counted as that, when it has been read and before anything is done for it.
  * Register after the accounts and before the routes.
  *
  * Routes about the account itself (`refusesTokens`) have limits of their own where they need one. Here they are not
@@ -45,6 +48,15 @@ export default fastifyPlugin(
       };
       // Behind the hooks of the route and of its plugin: one of them finds out who is calling.
       route.onRequest = [route.onRequest ?? [], count].flat();
+      const { weigh } = route.config ?? {};
+      if (weigh) {
+        const countMore = async ({ session, body }: FastifyRequest) => {
+          const more = weigh(body) - 1;
+          const waitMs = more > 0 ? limits[name].take(session.user.id, more, 1) : 0;
+          if (waitMs > 0) throw refuse(name, limits[name], waitMs);
+        };
+        route.preHandler = [countMore, route.preHandler ?? []].flat();
+      }
       route.schema = { ...route.schema, response: { ...(route.schema?.response as object), ...problemResponses(429) } };
     });
   },

@@ -97,6 +97,35 @@ t.test('broadcasts are counted apart, and refused before their body is looked at
   );
 });
 
+t.test('each operation of a batch counts as a tenth of a write, before anything is done for it', async (t) => {
+  const node = await startNode(t, database.url, { writesPerSecond: 10, broadcastsPerSecond: 1 });
+  const ada = await Client.signUp(node, 'Ada');
+  const boardId = await ada.createBoard();
+  const batch = (size: number) =>
+    ada.post(`/boards/${boardId}/batch`, {
+      operations: Array.from({ length: size }, () => ({ op: 'create', item: { text: '' } })),
+    });
+  const items = async () => (await ada.get(`/boards/${boardId}`)).body.items.length;
+  const answers = await Promise.all(Array.from({ length: 8 }, () => batch(100)));
+  const done = answers.filter(({ status }) => status === 200).length;
+  t.ok(done === 1 || done === 2, `${done} batches of ten writes each, of the 19 that were left, and a few a second`);
+  t.equal(await items(), done * 100, 'what was refused was not done');
+  const refused = answers.find(({ status }) => status === 429) as Answer;
+  sameProblem(t, refused, 'TB_TOO_MANY_WRITES');
+  t.equal((await batch(0)).status, 400, 'a batch that is none');
+
+  await drain(ada);
+  const large = await batch(500);
+  sameProblem(t, large, 'TB_TOO_MANY_WRITES');
+  t.match(large.headers.get('retry-after'), /^[12]$/);
+  await delay(2100);
+  t.equal((await batch(500)).status, 200, 'more than a bucket holds passes when it is full');
+  const later = await batch(1);
+  t.equal(later.status, 429, 'and is waited for afterwards');
+  const wait = Number(later.headers.get('retry-after'));
+  t.ok(wait >= 2 && wait <= 4, `${wait} s`);
+});
+
 t.test('a bucket of two seconds, and then exactly the rate', async (t) => {
   let now = 1000;
   const limit = new RateLimit(50, () => now);
@@ -116,6 +145,14 @@ t.test('a bucket of two seconds, and then exactly the rate', async (t) => {
     now += 20;
     if (take(1) !== 1) return t.fail(`who keeps to the rate was refused at tick ${tick}`);
   }
+  now += 60 * 60_000;
+  t.equal(limit.take('ada'), 0);
+  t.equal(limit.take('ada', 250, 1), 0, 'a full bucket, but for what the request itself has taken');
+  t.equal(Math.round(limit.take('ada')), 151 * 20 + 20, 'is in debt afterwards');
+  now += 60 * 60_000;
+  t.equal(take(50), 50);
+  t.equal(limit.take('ada', 49.5, 0), 0);
+  t.equal(Math.round(limit.take('ada', 9, 1)), 8.5 * 20 + 20, 'the wait is for the whole request');
   now += 60 * 60_000;
   t.equal(take(150), 100, 'an hour saves up no more than a burst');
 });
