@@ -33,6 +33,7 @@ import openApiPlugin from './http/openapi-plugin.ts';
 import problemPlugin, { answerClientError, answerFrameworkError } from './http/problem-plugin.ts';
 import rateLimitsPlugin from './http/rate-limits-plugin.ts';
 import { ProblemBody } from './http/schemas.ts';
+import turnsPlugin, { TurnResponse } from './http/turns-plugin.ts';
 import validationPlugin from './http/validation-plugin.ts';
 import livenessPlugin from './liveness/liveness-plugin.ts';
 import { healthRoutes } from './ops/health-routes.ts';
@@ -60,7 +61,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
     // Against requests that arrive byte by byte. Node swaps the two when the first is the shorter one, and looks
     // only every 30 s unless told otherwise.
     requestTimeout: 8000,
-    http: { headersTimeout: 6000, connectionsCheckingInterval: 1000 },
+    http: { headersTimeout: 6000, connectionsCheckingInterval: 1000, ServerResponse: TurnResponse },
     clientErrorHandler: answerClientError,
     frameworkErrors: answerFrameworkError,
     // The closing plugin does it.
@@ -71,6 +72,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
 
   const overTls = config.publicUrl?.startsWith('https:') ?? false;
   const allowed = new Set(config.corsOrigins);
+  await app.register(turnsPlugin);
   await app.register(headersPlugin, { overTls });
   await app.register(corsPlugin, { allowed });
   await app.register(problemPlugin);

@@ -148,12 +148,15 @@ export class SseConnection extends Connection {
    * Resolves when there is room again, or the client is gone.
    *
    * @param stallMs how long nothing may move
+   * @param resumeAt the part of its allowance that may still wait then; 0: nothing
    * @returns false when the peer has acknowledged nothing for that long
    */
-  async drained(stallMs: number): Promise<boolean> {
+  async drained(stallMs: number, resumeAt = RESUME_AT): Promise<boolean> {
     const { socket } = this.#response;
-    const isFull = () => !this.gone.aborted && this.waitingBytes > this.#waiting.allowance * RESUME_AT;
-    while (socket && isFull()) {
+    const isFull = () => !this.gone.aborted && this.waitingBytes > this.#waiting.allowance * resumeAt;
+    // Of a response without a socket nothing ever goes.
+    if (!socket) return !isFull();
+    while (isFull()) {
       // Most who lag do so for a moment: only who still does is looked at more closely.
       if (await this.#flushes(socket, stallMs / 6)) continue;
       const before = await readSendQueue(socket);
@@ -190,8 +193,11 @@ export class SseConnection extends Connection {
       const late = setTimeout(settle, withinMs, false);
       this.gone.addEventListener('abort', onGone, { once: true });
       // Called in its turn, after what was written before it. (A 'drain' comes only to who has passed the mark of the
-      // socket, which may be more than there is room for.)
-      socket.write('', onGone);
+      // socket, which may be more than there is room for.) A socket that has failed answers at once: then the client is
+      // gone in a moment, and whoever waits must not ask again before that.
+      socket.write('', (error) => {
+        if (!error) settle(true);
+      });
     });
   }
 }

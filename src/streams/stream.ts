@@ -178,9 +178,12 @@ export class Stream implements BoardStream {
   async #follow(): Promise<void> {
     const { connection, hub, board } = this.#options;
     this.#state = 'replaying';
+    /** The next event is larger than the room that a drained connection has. */
+    let isStuck = false;
     try {
       while (this.#isReplaying()) {
-        const moves = await connection.drained(STALL_MS);
+        // A page may come from memory: without a real wait here, what finds no room would be tried for ever.
+        const moves = await connection.drained(STALL_MS, isStuck ? 0 : undefined);
         if (!this.#isReplaying()) return;
         if (!moves) return this.close('slow');
         if (this.#pendingReset) {
@@ -189,10 +192,12 @@ export class Stream implements BoardStream {
           this.#state = 'live';
           board.join(this);
         } else {
-          const page = await hub.readPage(board.id, this.#position);
+          const before = this.#position;
+          const page = await hub.readPage(board.id, before);
           if (!this.#isReplaying() || this.#pendingReset) continue;
-          if (page && page.from <= this.#position && page.to > this.#position) this.#write(page);
+          if (page && page.from <= before && page.to > before) this.#write(page);
           else this.#pendingReset = 'trimmed';
+          isStuck = this.#position === before;
         }
       }
     } catch (error) {

@@ -2,7 +2,6 @@
 
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import net from 'node:net';
 import { setInterval as every } from 'node:timers/promises';
 import t from 'tap';
 import { Problem, type ProblemCode, problems } from '../../src/errors.ts';
@@ -11,6 +10,7 @@ import { openStream } from '../helpers/event-stream.ts';
 import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
 import { startNode, type TestNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
+import { RawConnection } from '../helpers/raw-connection.ts';
 import { until } from '../helpers/until.ts';
 
 const database = await useDatabase(t);
@@ -18,50 +18,9 @@ const node = await startNode(t, database.url);
 const ada = await Client.signUp(node, 'Ada');
 const jsonType = { 'content-type': 'application/json' };
 
-/** A connection on which a test writes bytes as it likes. */
-class RawConnection {
-  readonly #socket: net.Socket;
-  text = '';
-  closed = false;
-
-  constructor({ port }: Pick<TestNode, 'port'>) {
-    this.#socket = net.connect(port, '127.0.0.1');
-    this.#socket.setEncoding('utf8');
-    this.#socket.on('data', (text: string) => {
-      this.text += text;
-    });
-    this.#socket.on('error', () => {});
-    this.#socket.on('close', () => {
-      this.closed = true;
-    });
-    t.teardown(() => this.#socket.destroy());
-  }
-
-  write(text: string): void {
-    this.#socket.write(text);
-  }
-
-  destroy(): void {
-    this.#socket.destroy();
-  }
-
-  /** What has come, as one answer, when the server has ended the connection. */
-  async answer(timeoutMs?: number): Promise<Answer> {
-    await until(() => this.closed, 'the end of the connection', timeoutMs);
-    return this.lastAnswer();
-  }
-
-  lastAnswer(): Answer {
-    const [head = '', body = ''] = this.text.slice(this.text.lastIndexOf('HTTP/1.1 ')).split('\r\n\r\n');
-    const [statusLine = '', ...fields] = head.split('\r\n');
-    const headers = new Headers(fields.map((field) => field.split(/: (.*)/s).slice(0, 2) as [string, string]));
-    return { status: Number(statusLine.split(' ')[1]), headers, body: body.startsWith('{') ? JSON.parse(body) : {} };
-  }
-}
-
 /** A body that is always about to go on, and what came of it. */
 async function sendSlowly(): Promise<{ answer: Answer; ms: number }> {
-  const connection = new RawConnection(node);
+  const connection = new RawConnection(t, node);
   const start = performance.now();
   connection.write(
     'POST /guests HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{',
@@ -205,7 +164,7 @@ t.test('what is no HTTP is answered as a problem, and the connection ends', asyn
     ],
   ];
   for (const [message, code, bytes] of cases) {
-    const connection = new RawConnection(node);
+    const connection = new RawConnection(t, node);
     connection.write(bytes);
     const answer = await connection.answer();
     sameProblem(t, answer, code, { message });
@@ -216,7 +175,7 @@ t.test('what is no HTTP is answered as a problem, and the connection ends', asyn
 
 t.test('garbage behind a request does not write into the answer that is on its way (E5)', async (t) => {
   const boardId = await ada.createBoard();
-  const connection = new RawConnection(node);
+  const connection = new RawConnection(t, node);
   connection.write(`GET /boards/${boardId}/events HTTP/1.1\r\nHost: a\r\nCookie: ${ada.cookie}\r\n\r\n`);
   await until(() => connection.text.includes('event:ready'), 'the stream');
   connection.write('GARBAGE\r\n\r\n');
@@ -228,7 +187,7 @@ t.test('garbage behind a request does not write into the answer that is on its w
 t.test('a client that leaves in the middle of its body is nobody’s trouble', async (t) => {
   const { length } = node.logged;
   const arrived = once(node.app.server, 'request');
-  const connection = new RawConnection(node);
+  const connection = new RawConnection(t, node);
   connection.write(`POST /boards HTTP/1.1\r\nHost: a\r\nCookie: ${ada.cookie}\r\n`);
   connection.write('Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n{"name":');
   const [request] = (await arrived) as [IncomingMessage];
@@ -346,7 +305,7 @@ t.test('a request that comes while the server closes is told to come again (E9)'
   const boardId = await ada.createBoard();
   const requestOf = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\nCookie: ${ada.cookie}\r\n\r\n`;
   const begin = (path: string) => {
-    const connection = new RawConnection(closing);
+    const connection = new RawConnection(t, closing);
     connection.write(
       'POST /guests HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{',
     );
