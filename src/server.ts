@@ -1,9 +1,11 @@
 // The process: environment, database, listening, signals. The only file that reads process.env.
 
+import { isatty } from 'node:tty';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { type Config, loadConfig } from './config.ts';
+import { LogOutput } from './log-output.ts';
 import { createLogger } from './logging.ts';
 import { type Database, openDatabase } from './postgres/database.ts';
 import { migrate } from './postgres/migrate.ts';
@@ -22,11 +24,12 @@ export async function serve(): Promise<void> {
 export async function migrateOnly(): Promise<void> {
   await orExplain(async () => {
     const config = loadConfig(process.env);
-    const log = createLogger(config.logLevel, false);
+    const output = new LogOutput({ fd: 1 });
+    const log = createLogger(config.logLevel, output, false);
     const database = await openDatabase(config, log, () => {});
     try {
       const applied = await migrate(database.directUrl, log);
-      console.log(applied.length > 0 ? `Applied ${applied.join(', ')}.` : 'Nothing to do.');
+      output.write(applied.length > 0 ? `Applied ${applied.join(', ')}.\n` : 'Nothing to do.\n');
     } finally {
       await database.stop();
     }
@@ -34,7 +37,8 @@ export async function migrateOnly(): Promise<void> {
 }
 
 async function start(config: Config): Promise<void> {
-  const log = createLogger(config.logLevel, process.stdout.isTTY === true);
+  const output = new LogOutput({ fd: 1 });
+  const log = createLogger(config.logLevel, output, isatty(1));
   let opening: Promise<Database> | undefined;
   let app: FastifyInstance | undefined;
   const stop = async () => {
@@ -63,8 +67,8 @@ async function start(config: Config): Promise<void> {
     await migrate(database.directUrl, log);
     app = await buildApp({ ...config, databaseUrl: database.url, databaseDirectUrl: database.directUrl }, log);
     const address = await app.listen({ port: config.port, host: config.host });
-    console.log(`\nTeamboard listens on ${address}, its API is described at ${address}/docs. To try it:\n`);
-    console.log(curlSession(address));
+    output.write(`\nTeamboard listens on ${address}, its API is described at ${address}/docs. To try it:\n\n`);
+    output.write(`${curlSession(address)}\n`);
   } catch (error) {
     grace.uninstall();
     await stop();
@@ -76,7 +80,7 @@ async function orExplain(run: () => Promise<void>): Promise<void> {
   try {
     await run();
   } catch (error) {
-    console.error(`teamboard: ${explainStartError(error)}`);
+    new LogOutput({ fd: 2 }).write(`teamboard: ${explainStartError(error)}\n`);
     process.exitCode = 1;
   }
 }

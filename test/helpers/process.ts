@@ -2,6 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import net from 'node:net';
 import { projectPath } from './project.ts';
 import type { Teardown } from './teardown.ts';
 import { until } from './until.ts';
@@ -15,14 +16,21 @@ export interface NodeProcess {
   readonly output: string;
   /** What it has logged, parsed. */
   readonly logged: Array<Record<string, unknown>>;
+  /** As a reader that has gone. */
+  closeOutput(): void;
   kill(signal: NodeJS.Signals): void;
   /** Resolves when it has ended. */
   exit(): Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }
 
 /** Runs the command line to its end. */
-export async function runCli(t: Teardown, args: string[], environment: Record<string, string>) {
-  const child = start(t, args, environment);
+export async function runCli(
+  t: Teardown,
+  args: string[],
+  environment: Record<string, string>,
+  options: ProcessOptions = {},
+) {
+  const child = start(t, args, environment, options);
   const { code } = await child.exit();
   return { code, output: child.output };
 }
@@ -30,6 +38,8 @@ export async function runCli(t: Teardown, args: string[], environment: Record<st
 export interface ProcessOptions {
   /** How many file descriptors it may have (`ulimit -n`); default: as many as this process. */
   openFiles?: number;
+  /** Where its standard output and error go: a path; default: to this process. Its `output` is empty then. */
+  outputPath?: string;
 }
 
 /** Starts a node on a free port; resolves when it listens. It is killed with the test, if it is still there. */
@@ -39,10 +49,14 @@ export async function spawnNode(
   options: ProcessOptions = {},
 ): Promise<NodeProcess> {
   const node = start(t, ['serve'], { PORT: '0', ...environment }, options);
+  const { PORT: port = '0' } = environment;
   const url = await until(
-    () => {
+    async () => {
       if (node.hasEnded()) throw new Error(`the node ended: ${node.output}`);
-      return /Teamboard listens on (\S+),/.exec(node.output)?.[1];
+      if (options.outputPath === undefined) return /Teamboard listens on (\S+),/.exec(node.output)?.[1];
+      const address = `http://127.0.0.1:${port}`;
+      const alive = await fetch(`${address}/livez`, { signal: AbortSignal.timeout(1000) }).catch(() => undefined);
+      return alive?.ok && address;
     },
     'the node to listen',
     30_000,
@@ -50,6 +64,10 @@ export async function spawnNode(
   return {
     url,
     pid: node.child.pid ?? 0,
+    closeOutput: () => {
+      node.child.stdout?.destroy();
+      node.child.stderr?.destroy();
+    },
     get output() {
       return node.output;
     },
@@ -62,21 +80,38 @@ export async function spawnNode(
   };
 }
 
+/** @returns one that nobody listens on now */
+export async function findFreePort(): Promise<number> {
+  const server = net.createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as net.AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
 /** A test that takes too long is ended without its teardowns. */
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-function start(t: Teardown, args: string[], environment: Record<string, string>, { openFiles }: ProcessOptions = {}) {
+function start(
+  t: Teardown,
+  args: string[],
+  environment: Record<string, string>,
+  { openFiles, outputPath }: ProcessOptions = {},
+) {
   const { PATH = '', HOME = '', TMPDIR } = process.env;
   // Only the tests of the limit meet it: many others write as fast as they can.
   const variables = { PATH, HOME, ...(TMPDIR && { TMPDIR }), WRITES_PER_SECOND: '1000000', ...environment };
   const settings = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   // `env -i` takes off what tap puts into the environment of each child, which would make it a part of the coverage.
   const command = ['/usr/bin/env', '-i', ...settings, process.execPath, cli, ...args];
-  const limited =
-    openFiles === undefined ? command : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$@"`, 'sh', ...command];
+  const shell = [
+    ...(openFiles === undefined ? [] : [`ulimit -n ${openFiles}`]),
+    ...(outputPath === undefined ? [] : [`exec >'${outputPath}' 2>&1`]),
+  ];
+  const limited = shell.length === 0 ? command : ['/bin/sh', '-c', `${shell.join('; ')}; exec "$@"`, 'sh', ...command];
   const child: ChildProcess = spawn(limited[0] ?? '', limited.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout?.on('data', (data) => {
