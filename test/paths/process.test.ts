@@ -1,6 +1,6 @@
 // The process as its user has it: start, Ctrl-C, kill -9 and start again, and what it says when it cannot start.
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { useDatabase } from '../helpers/node.ts';
 import { runCli, spawnNode } from '../helpers/process.ts';
+import { projectPath } from '../helpers/project.ts';
 import { createEmptyDatabase, dropDatabase } from '../helpers/test-cluster.ts';
 import { until } from '../helpers/until.ts';
 
@@ -90,17 +91,11 @@ t.test('`teamboard migrate` brings a database up to date, and does nothing the s
   t.teardown(() => dropDatabase(name));
   const environment = { DATABASE_URL: url, LOG_LEVEL: 'silent' };
   const [one, two] = await Promise.all([runCli(t, ['migrate'], environment), runCli(t, ['migrate'], environment)]);
+  const files = await readdir(projectPath('src/postgres/migrations'));
+  const names = files.map((file) => file.replace(/\.sql$/, '')).sort();
   const outputs = [one.output, two.output].sort();
   t.strictSame([one.code, two.code], [0, 0]);
-  t.strictSame(
-    outputs,
-    [
-      'Applied 0001_accounts, 0002_boards, 0003_board_log, 0004_idempotency, 0005_epoch, 0006_origin, 0007_accounts, ' +
-        '0008_session_ids, 0009_sharing, 0010_access, 0011_identities.\n',
-      'Nothing to do.\n',
-    ],
-    'at once',
-  );
+  t.strictSame(outputs, [`Applied ${names.join(', ')}.\n`, 'Nothing to do.\n'], 'at once');
   const client = new pg.Client({ connectionString: url });
   await client.connect();
   t.teardown(() => client.end());
