@@ -1,5 +1,6 @@
 // Which histories the database has had during the run, and until when each of them was the present one.
 
+import { createHash } from 'node:crypto';
 import type { Violations } from './violations.ts';
 
 /** How long a node may go on under the old epoch's cursors after a promotion, as far as resets are concerned. */
@@ -45,13 +46,18 @@ export class Epochs {
     this.#changedAt = performance.now();
   }
 
-  /** The cursor that an event came with must name the history in which it was written. */
-  check(name: string, writtenAt: number, describe: () => string): void {
-    const epoch = this.#epochs.find((known) => known.name === name);
+  /** The cursor that an event came with must name the history of the board in which it was written. */
+  check({ boardId, name }: { boardId: string; name: string }, writtenAt: number, describe: () => string): void {
+    const epoch = this.#epochs.find((known) => nameOnBoard(known.name, boardId) === name);
     if (epoch?.endedAt !== undefined && writtenAt > epoch.endedAt) {
       const late = writtenAt - epoch.endedAt;
       this.#violations.add('an event carries the epoch in which it was written', `${describe()}: ${late} ms too late`);
     }
     if (!epoch && !this.isUnsettled) this.#violations.add('an epoch is one of the database', `${describe()}: ${name}`);
   }
+}
+
+/** What the cursors of a board call a history of the database. */
+function nameOnBoard(name: string, boardId: string): string {
+  return createHash('sha256').update(`${name}/${boardId}`).digest('hex').slice(0, 8);
 }

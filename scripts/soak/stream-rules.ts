@@ -186,7 +186,8 @@ export class StreamRules {
     figures.frames += 1;
     record.sawEvent(boardId, event.seq, data, this.#options.name);
     record.sawFrame(boardId, String(id), bytes, this.#options.name);
-    if (place) record.epochs.check(place.epoch, Date.parse(event.at), () => `${this.describe()}, ${id}`);
+    if (place)
+      record.epochs.check({ boardId, name: place.epoch }, Date.parse(event.at), () => `${this.describe()}, ${id}`);
     onChanged(event.seq, event.mutationId);
   }
 

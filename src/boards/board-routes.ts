@@ -79,16 +79,18 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const userId = request.session.user.id;
+      const boardId = request.params.id;
+      const etagOf = ({ epoch, seq }: { epoch: string; seq: number }) => `"${formatCursor({ epoch, boardId }, seq)}"`;
       const known = request.headers['if-none-match'];
       if (known !== undefined) {
-        const place = await app.snapshots.readPlace(userId, request.params.id);
+        const place = await app.snapshots.readPlace(userId, boardId);
         if (!place) throw notFound();
-        const current = `"${formatCursor(place.epoch, place.seq)}"`;
+        const current = etagOf(place);
         if (matches(known, current)) return reply.code(304).header('etag', current).send(null);
       }
-      const snapshot = await app.snapshots.read(userId, request.params.id);
+      const snapshot = await app.snapshots.read(userId, boardId);
       if (!snapshot) throw notFound();
-      reply.header('etag', `"${formatCursor(snapshot.epoch, snapshot.seq)}"`).type('application/json');
+      reply.header('etag', etagOf(snapshot)).type('application/json');
       // Already JSON, made by the database: sent as it is.
       return reply.serializer((payload) => payload as string).send(snapshot.json as never);
     },

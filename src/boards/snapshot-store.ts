@@ -40,7 +40,7 @@ export function createSnapshotStore(pool: Pool): SnapshotStore {
       });
       if (!rows[0]) return undefined;
       const { board, items, members, seq, epoch } = rows[0];
-      const cursor = JSON.stringify(formatCursor(epoch, seq));
+      const cursor = JSON.stringify(formatCursor({ epoch, boardId }, seq));
       return { json: `{"board":${board},"items":[${items}],"members":[${members}],"cursor":${cursor}}`, seq, epoch };
     },
 

@@ -32,9 +32,11 @@ export async function readEventPage(
   limit: number,
 ): Promise<string> {
   const { epoch, extents } = await log.extents([boardId]);
+  const history = { epoch, boardId };
   const extent = extents.get(boardId) ?? { head: 0, trimmedTo: 0 };
-  const { position, reset } = after === undefined ? { position: extent.trimmedTo } : planOpening(after, epoch, extent);
-  if (reset) return resetPage(formatCursor(epoch, position), reset);
+  const { position, reset } =
+    after === undefined ? { position: extent.trimmedTo } : planOpening(after, history, extent);
+  if (reset) return resetPage(formatCursor(history, position), reset);
   const read = await log.readAfter([{ boardId, after: position, limit: limit + 1 }]);
   const entries = read.entries[0] ?? [];
   const events = entries.slice(0, limit).map(({ json }) => json);
@@ -45,8 +47,8 @@ export async function readEventPage(
   if (read.epoch !== epoch) reason = 'epoch';
   else if (entries[0] && entries[0].seq !== position + 1) reason = 'trimmed';
   else if (untold === 0) reason = 'gap';
-  if (reason) return resetPage(formatCursor(epoch, extent.head), reason);
-  const cursor = JSON.stringify(formatCursor(epoch, position + page.length));
+  if (reason) return resetPage(formatCursor(history, extent.head), reason);
+  const cursor = JSON.stringify(formatCursor(history, position + page.length));
   return `{"events":[${page.join()}],"cursor":${cursor},"hasMore":${entries.length > page.length}}`;
 }
 

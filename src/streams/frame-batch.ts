@@ -1,7 +1,7 @@
 // Consecutive events of one board, encoded once for every stream that gets them.
 
 import type { LogEntry } from '../events/board-event.ts';
-import { formatCursor } from '../events/cursor.ts';
+import { formatCursor, type History } from '../events/cursor.ts';
 import type { CloseReason } from './close-reason.ts';
 import { type Chunk, changedFrame, joinChunk, ownFrame } from './frame.ts';
 
@@ -35,8 +35,8 @@ export class FrameBatch {
   }
 
   /** @param entries of one board, rising by one from event to event, not empty */
-  static encode(epoch: string, entries: LogEntry[]): FrameBatch {
-    return new FrameBatch(entries.map((entry) => encodeEntry(epoch, entry)));
+  static encode(history: History, entries: LogEntry[]): FrameBatch {
+    return new FrameBatch(entries.map((entry) => encodeEntry(history, entry)));
   }
 
   /** False when the stream has to look at each frame: one may end its access, be an event of its own, or untold. */
@@ -61,9 +61,9 @@ export class FrameBatch {
   }
 }
 
-function encodeEntry(epoch: string, entry: LogEntry): EventFrame {
+function encodeEntry(history: History, entry: LogEntry): EventFrame {
   const { seq, resource, action, id, actorId, streamId, json } = entry;
-  const cursor = formatCursor(epoch, seq);
+  const cursor = formatCursor(history, seq);
   const frame: EventFrame = { seq, text: json === undefined ? undefined : Buffer.from(changedFrame(cursor, json)) };
   if (action === 'deleted' && resource === 'board') frame.ends = { reason: 'deleted' };
   if (action === 'deleted' && resource === 'member') frame.ends = { reason: 'revoked', userId: id };

@@ -1,6 +1,7 @@
 // One board on this node: how far its log has been read here, and which streams are fed as it grows.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { formatCursor } from '../events/cursor.ts';
 import type { ResetReason } from './frame.ts';
 import type { FrameBatch } from './frame-batch.ts';
 
@@ -17,8 +18,8 @@ export interface BoardStream {
 
 export class HubBoard {
   readonly id: string;
-  /** The last event that the live streams have been given. Only the hub moves it. */
-  head = 0;
+  #epoch = '';
+  #head = 0;
   /** How many have asked the hub for this board and not given it back. */
   holders = 0;
   #skips = 0;
@@ -27,6 +28,27 @@ export class HubBoard {
 
   constructor(id: string) {
     this.id = id;
+  }
+
+  /** The last event that the live streams have been given. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** The history of the database that the head is of: while a new one begins, not yet that of the hub. */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  /** @returns the cursor of a place in the same history as the head */
+  cursorAt(seq: number): string {
+    return formatCursor({ epoch: this.#epoch, boardId: this.id }, seq);
+  }
+
+  /** Where the board is when this node begins to follow it in a history. Only the hub says so. */
+  begin(epoch: string, head: number): void {
+    this.#epoch = epoch;
+    this.#head = head;
   }
 
   add(stream: BoardStream): void {
@@ -54,7 +76,7 @@ export class HubBoard {
   /** Moves the head over the batch, then writes it to every stream that was live at that moment. */
   async advance(batch: FrameBatch): Promise<void> {
     // First the head: a stream that catches up during the turns below then sees that it has not caught up.
-    this.head = batch.to;
+    this.#head = batch.to;
     const receivers = [...this.#live];
     const skips = this.#skips;
     for (let start = 0; start < receivers.length; start += FAN_OUT) {
@@ -69,7 +91,7 @@ export class HubBoard {
 
   /** What lies between can't be read: every stream says so, and goes on from `head`. */
   skipTo(head: number, reason: ResetReason): void {
-    this.head = head;
+    this.#head = head;
     this.#skips += 1;
     for (const stream of [...this.#streams]) stream.reset(reason);
   }

@@ -49,7 +49,7 @@ export class Hub {
       logger: options.logger,
       learnEpoch: (epoch) => this.learnEpoch(epoch),
       headOf: (boardId) => this.#boards.get(boardId)?.board.head,
-      encode: (entries) => FrameBatch.encode(this.#epoch, entries),
+      encode: (boardId, entries) => FrameBatch.encode({ epoch: this.#epoch, boardId }, entries),
       feed: (boardId, batch) => this.#feed(boardId, batch),
     });
   }
@@ -178,7 +178,7 @@ export class Hub {
       await this.#options.listen(board.id);
       const { epoch, extents } = await this.#options.log.extents([board.id]);
       this.learnEpoch(epoch);
-      board.head = extents.get(board.id)?.head ?? 0;
+      board.begin(epoch, extents.get(board.id)?.head ?? 0);
       entry.isOpen = true;
     } catch (error) {
       this.#close(board);
@@ -214,7 +214,11 @@ export class Hub {
         const read = await this.#options.log.extents(boards.map(({ board }) => board.id));
         this.learnEpoch(read.epoch);
         if (epoch !== this.#epoch) return;
-        for (const { board } of boards) board.skipTo(read.extents.get(board.id)?.head ?? 0, 'epoch');
+        for (const { board } of boards) {
+          const head = read.extents.get(board.id)?.head ?? 0;
+          board.begin(epoch, head);
+          board.skipTo(head, 'epoch');
+        }
         break;
       } catch {
         await delay(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures), undefined, { ref: false });

@@ -31,7 +31,7 @@ export interface LogReaderOptions {
   /** Hears of what history each read is. One that is over pauses the reader: what was read is then thrown away. */
   learnEpoch: (epoch: string) => void;
   /** Called once for each page, however many wait for it. */
-  encode: (entries: LogEntry[]) => FrameBatch;
+  encode: (boardId: string, entries: LogEntry[]) => FrameBatch;
   /** Takes the next events of a board, in order; the next read begins when it resolves. */
   feed: (boardId: string, batch: FrameBatch) => Promise<void>;
 }
@@ -158,7 +158,7 @@ export class LogReader {
   #hand(pages: PageRequest[], entries: LogEntry[][]): void {
     for (const [index, { boardId, after, resolve }] of pages.entries()) {
       const found = entries[index] ?? [];
-      const page = found.length > 0 ? this.#options.encode(found) : undefined;
+      const page = found.length > 0 ? this.#options.encode(boardId, found) : undefined;
       resolve(page);
       if (page) this.#kept.set(placeOf(boardId, after), page);
     }
@@ -171,7 +171,7 @@ export class LogReader {
       // The history may end while the streams of the board before are written to.
       const isOver = generation !== this.#generation;
       if (isOver || batch.length === limit) this.#dirty.add(boardId);
-      if (!isOver && batch.length > 0) await feed(boardId, encode(batch));
+      if (!isOver && batch.length > 0) await feed(boardId, encode(boardId, batch));
     }
   }
 

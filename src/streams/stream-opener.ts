@@ -110,9 +110,11 @@ function startStream(
     },
   });
   openStreams.add(stream);
-  // A change of history is noticed here or by the board.
-  if (hub.epoch !== epoch) stream.open({ position: board.head, reset: 'epoch' });
-  else stream.open(planOpening(lastEventId, epoch, extent), snapshot);
+  // A change of history is noticed here or by the board, which may still be in the one before: then nothing of what was
+  // read is of use, and what `ready` names is a place of that one.
+  const isOver = hub.epoch !== epoch || board.epoch !== epoch;
+  if (isOver) stream.open({ position: board.head, reset: 'epoch' });
+  else stream.open(planOpening(lastEventId, { epoch, boardId }, extent), snapshot);
   access.onEnd((reason) => stream.close(reason));
   // The drain has closed the open streams while this one was on its way.
   if (openStreams.isDraining) stream.close('busy');

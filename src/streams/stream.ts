@@ -79,17 +79,21 @@ export class Stream implements BoardStream {
 
   /** The newest event of the board as this node knows it. */
   get newestCursor(): string {
-    const { hub, board } = this.#options;
-    return formatCursor(hub.epoch, board.head);
+    const { board } = this.#options;
+    return board.cursorAt(board.head);
   }
 
   get socket() {
     return this.#options.connection.socket;
   }
 
-  /** Writes `ready` and starts to follow the log. */
+  /**
+   * Writes `ready` and starts to follow the log.
+   *
+   * @param opening in the history that the board is in
+   */
   open({ position, resumedFrom, reset }: Opening, snapshot?: Snapshot): void {
-    const { id, board, hub, connection, heartbeatSeconds } = this.#options;
+    const { id, board, connection, heartbeatSeconds } = this.#options;
     this.#position = position;
     this.#pendingReset = reset;
     board.add(this);
@@ -102,11 +106,11 @@ export class Stream implements BoardStream {
       {
         streamId: id,
         boardId: board.id,
-        cursor: formatCursor(hub.epoch, cursor),
+        cursor: board.cursorAt(cursor),
         heartbeatSeconds,
         ...(resumedFrom !== undefined && { resumedFrom }),
       },
-      reset || snapshot ? undefined : formatCursor(hub.epoch, position),
+      reset || snapshot ? undefined : board.cursorAt(position),
     );
     connection.writeText(ready + snapshotText);
     void this.#follow();
@@ -281,14 +285,13 @@ export class Stream implements BoardStream {
       return;
     }
     this.#pendingReset = undefined;
-    connection.writeText(
-      snapshot ? this.#takeSnapshot(snapshot) : resetFrame(formatCursor(hub.epoch, this.#position), reason),
-    );
+    const cursor = formatCursor({ epoch, boardId: this.boardId }, this.#position);
+    connection.writeText(snapshot ? this.#takeSnapshot(snapshot) : resetFrame(cursor, reason));
   }
 
-  #takeSnapshot({ json, seq }: Snapshot): string {
+  #takeSnapshot({ json, seq, epoch }: Snapshot): string {
     this.#position = seq;
-    return snapshotFrame(formatCursor(this.#options.hub.epoch, seq), json);
+    return snapshotFrame(formatCursor({ epoch, boardId: this.boardId }, seq), json);
   }
 
   /** Not before `ready`, nor before a reset that is due. */

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import type { BoardEvent, LogEntry } from '../../src/events/board-event.ts';
 import { boardOf, channelOf } from '../../src/events/channel.ts';
-import { formatCursor, parseCursor } from '../../src/events/cursor.ts';
+import { formatCursor, isOf, parseCursor } from '../../src/events/cursor.ts';
 import { closeRules, drawRetryMs } from '../../src/streams/close-reason.ts';
 import {
   changedFrame,
@@ -20,6 +20,8 @@ import { FrameBatch } from '../../src/streams/frame-batch.ts';
 import { planOpening } from '../../src/streams/opening.ts';
 
 const boardId = '01a203b6-1fa0-7192-875a-07443cb85f66';
+const otherBoardId = '01a203b6-1fa0-7192-875a-07443cb85f67';
+const history = { epoch: 'abcdef01', boardId };
 const epoch = fc.stringMatching(/^[0-9a-f]{8}$/);
 const seq = fc.maxSafeNat();
 // Any text, with the characters that end lines and fields in SSE more often than chance has them.
@@ -54,9 +56,13 @@ function eventWith(seqOfEvent: number, value: string): BoardEvent {
 t.test('a cursor comes back as it went out, and is short and plain enough for a cross-origin header', async (t) => {
   fc.assert(
     fc.property(epoch, seq, (e, s) => {
-      const cursor = formatCursor(e, s);
+      const cursor = formatCursor({ epoch: e, boardId }, s);
       t.match(cursor, /^[0-9a-f-]{1,39}$/);
-      t.strictSame(parseCursor(cursor), { epoch: e, seq: s });
+      const parsed = parseCursor(cursor);
+      t.equal(parsed?.seq, s);
+      t.ok(parsed && isOf(parsed, { epoch: e, boardId }));
+      t.notOk(parsed && isOf(parsed, { epoch: e, boardId: otherBoardId }), 'the same number of another board');
+      t.notOk(parsed && isOf(parsed, { epoch: `${e.slice(1)}x`, boardId }), 'or of another history');
     }),
   );
 });
@@ -80,7 +86,7 @@ t.test('what no cursor can be is read as none', async (t) => {
   fc.assert(
     fc.property(text, (value) => {
       const parsed = parseCursor(value);
-      return parsed === undefined || formatCursor(parsed.epoch, parsed.seq) === value;
+      return parsed === undefined || `${parsed.epoch}-${parsed.seq}` === value;
     }),
   );
 });
@@ -99,7 +105,7 @@ t.test('any text in an event arrives as it was, in one event with its own id', a
   const holds = fc.property(epoch, fc.nat(), text, (e, s, value) => {
     const event = eventWith(s, value);
     const json = JSON.stringify(event);
-    const events = parse(changedFrame(formatCursor(e, s), json) + heartbeatFrame('abcdef01-1'));
+    const events = parse(changedFrame(`${e}-${s}`, json) + heartbeatFrame('abcdef01-1'));
     t.equal(events.length, 2);
     t.equal(events[0]?.event, 'changed');
     t.equal(events[0]?.id, `${e}-${s}`);
@@ -148,6 +154,8 @@ t.test('a chunk is the same text twice: plain, and framed for HTTP/1.1', async (
   );
 });
 
+const at = (seqInHistory: number) => formatCursor(history, seqInHistory);
+
 const entryOf = (event: BoardEvent, streamId?: string): LogEntry => {
   const { seq, resource, action, id, mutationId } = event;
   return { seq, resource, action, id, mutationId, actorId: event.actor?.id, streamId, json: JSON.stringify(event) };
@@ -156,7 +164,7 @@ const entryOf = (event: BoardEvent, streamId?: string): LogEntry => {
 t.test('a batch knows where it begins, where it ends, and to whom it is not what it is to all', async (t) => {
   const removal: BoardEvent = { ...eventWith(8, 'x'), resource: 'member', action: 'deleted', id: 'user-1' };
   const end: BoardEvent = { ...eventWith(9, 'x'), resource: 'board', action: 'deleted' };
-  const batch = FrameBatch.encode('abcdef01', [entryOf(eventWith(7, 'x')), entryOf(removal), entryOf(end)]);
+  const batch = FrameBatch.encode(history, [entryOf(eventWith(7, 'x')), entryOf(removal), entryOf(end)]);
   t.equal(batch.from, 6);
   t.equal(batch.to, 9);
   t.equal(batch.isSameForAll('any'), false);
@@ -165,12 +173,12 @@ t.test('a batch knows where it begins, where it ends, and to whom it is not what
     [undefined, { reason: 'revoked', userId: 'user-1' }, { reason: 'deleted' }],
   );
   t.equal(batch.chunk, batch.chunk, 'encoded once');
-  t.equal(FrameBatch.encode('abcdef01', [entryOf(eventWith(7, 'x'))]).isSameForAll('any'), true);
-  const own = FrameBatch.encode('abcdef01', [entryOf({ ...eventWith(7, 'x'), actor: { id: 'u', name: 'U' } }, 'mine')]);
+  t.equal(FrameBatch.encode(history, [entryOf(eventWith(7, 'x'))]).isSameForAll('any'), true);
+  const own = FrameBatch.encode(history, [entryOf({ ...eventWith(7, 'x'), actor: { id: 'u', name: 'U' } }, 'mine')]);
   t.equal(own.isSameForAll('any'), true);
   t.equal(own.isSameForAll('mine'), false);
-  t.equal(own.frames[0]?.origin?.text.toString(), 'event:own\ndata:{"seq":7,"mutationId":"x"}\nid:abcdef01-7\n\n');
-  const nobodys = FrameBatch.encode('abcdef01', [entryOf({ ...eventWith(7, 'x'), actor: null }, 'mine')]);
+  t.equal(own.frames[0]?.origin?.text.toString(), `event:own\ndata:{"seq":7,"mutationId":"x"}\nid:${at(7)}\n\n`);
+  const nobodys = FrameBatch.encode(history, [entryOf({ ...eventWith(7, 'x'), actor: null }, 'mine')]);
   t.equal(nobodys.isSameForAll('mine'), true);
 });
 
@@ -178,20 +186,22 @@ t.test('where a stream starts (E2)', async (t) => {
   const extent = { head: 20, trimmedTo: 5 };
   const cases: Array<[string | undefined, ReturnType<typeof planOpening>]> = [
     [undefined, { position: 20 }],
-    ['abcdef01-20', { position: 20, resumedFrom: 'abcdef01-20' }],
-    ['abcdef01-19', { position: 19, resumedFrom: 'abcdef01-19' }],
-    ['abcdef01-5', { position: 5, resumedFrom: 'abcdef01-5' }],
-    ['abcdef01-4', { position: 20, reset: 'trimmed' }],
-    ['abcdef01-0', { position: 20, reset: 'trimmed' }],
-    ['abcdef01-21', { position: 20, reset: 'ahead' }],
-    ['abcdef02-19', { position: 20, reset: 'epoch' }],
-    ['abcdef02-21', { position: 20, reset: 'epoch' }],
+    [at(20), { position: 20, resumedFrom: at(20) }],
+    [at(19), { position: 19, resumedFrom: at(19) }],
+    [at(5), { position: 5, resumedFrom: at(5) }],
+    [at(4), { position: 20, reset: 'trimmed' }],
+    [at(0), { position: 20, reset: 'trimmed' }],
+    [at(21), { position: 20, reset: 'ahead' }],
+    ['abcdef01-19', { position: 20, reset: 'epoch' }],
+    [formatCursor({ epoch: 'abcdef02', boardId }, 19), { position: 20, reset: 'epoch' }],
+    [formatCursor({ epoch: 'abcdef02', boardId }, 21), { position: 20, reset: 'epoch' }],
+    [formatCursor({ ...history, boardId: otherBoardId }, 19), { position: 20, reset: 'epoch' }],
     ['7', { position: 20, reset: 'malformed' }],
     ['abcdef01-1\nevent: admin', { position: 20, reset: 'malformed' }],
   ];
-  for (const [cursor, opening] of cases) t.strictSame(planOpening(cursor, 'abcdef01', extent), opening, String(cursor));
-  t.strictSame(planOpening('abcdef01-0', 'abcdef01', { head: 3, trimmedTo: 0 }), {
+  for (const [cursor, opening] of cases) t.strictSame(planOpening(cursor, history, extent), opening, String(cursor));
+  t.strictSame(planOpening(at(0), history, { head: 3, trimmedTo: 0 }), {
     position: 0,
-    resumedFrom: 'abcdef01-0',
+    resumedFrom: at(0),
   });
 });
