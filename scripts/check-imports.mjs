@@ -29,6 +29,23 @@ const mayHoldSql = (file) => file.endsWith('-store.ts') || isIn(file, 'events', 
 
 /** Which folder must not know which: types count too. @type {Array<[from: string, to: string[], rule: string]>} */
 const directions = [
+  [
+    'background',
+    [
+      'accounts',
+      'boards',
+      'broadcasts',
+      'events',
+      'http',
+      'liveness',
+      'ops',
+      'postgres',
+      'presence',
+      'redis',
+      'streams',
+    ],
+    'background is the ground floor',
+  ],
   ['boards', ['streams'], 'boards and streams never import each other'],
   ['streams', ['boards'], 'boards and streams never import each other'],
   [

@@ -16,7 +16,7 @@ declare module 'fastify' {
 export default fastifyPlugin(
   async (app: FastifyInstance, { connectionString }: { connectionString: string }) => {
     const notifier = new BroadcastNotifier({ connectionString, log: app.log });
-    const broadcasts = new Broadcasts();
+    const broadcasts = new Broadcasts({ log: app.log });
     app.decorate(
       'outbox',
       new Outbox({
@@ -29,8 +29,7 @@ export default fastifyPlugin(
 
     app.addHook('onReady', () => notifier.start());
     app.addHook('onClose', async () => {
-      broadcasts.stop();
-      await notifier.stop();
+      await Promise.all([broadcasts.stop(), notifier.stop()]);
     });
   },
   { name: 'broadcasts', dependencies: ['events', 'streams'] },

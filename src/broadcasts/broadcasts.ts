@@ -1,6 +1,9 @@
 // Tells the streams of this node what is broadcast on their boards.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { LoggedFailures } from '../background/failures.ts';
+import { Task } from '../background/task.ts';
+import type { Logger } from '../logger.ts';
 import type { OpenStreamsListener } from '../streams/open-streams.ts';
 import type { Stream } from '../streams/stream.ts';
 import { BroadcastBatch } from './broadcast-batch.ts';
@@ -30,9 +33,20 @@ interface Board {
 export class Broadcasts implements OpenStreamsListener {
   readonly #boards = new Map<string, Board>();
   readonly #toTell = new Set<Board>();
-  #timer: NodeJS.Timeout | undefined;
-  #isTelling = false;
-  #notBefore = 0;
+  readonly #task: Task;
+
+  constructor({ log }: { log: Logger }) {
+    this.#task = new Task({
+      run: (stopping) => this.#tellAll(stopping),
+      failures: new LoggedFailures({
+        log,
+        owner: 'broadcasts',
+        failing: 'the broadcasts of a board cannot be told',
+        healed: 'all broadcasts can be told again',
+        isOutage: () => false,
+      }),
+    });
+  }
 
   opened(stream: Stream): void {
     const board = this.#boards.get(stream.boardId);
@@ -59,26 +73,21 @@ export class Broadcasts implements OpenStreamsListener {
     }
     board.payloads.splice(0, tooOld);
     this.#toTell.add(board);
-    this.#schedule();
+    this.#task.wake();
   }
 
-  stop(): void {
-    clearTimeout(this.#timer);
+  async stop(): Promise<void> {
+    const stopped = this.#task.stop();
     this.#toTell.clear();
     this.#boards.clear();
+    await stopped;
   }
 
-  #schedule(): void {
-    if (this.#isTelling || this.#timer) return;
-    this.#timer = setTimeout(() => void this.#tellAll(), Math.max(0, this.#notBefore - performance.now()));
-  }
-
-  async #tellAll(): Promise<void> {
-    this.#timer = undefined;
-    this.#isTelling = true;
+  async #tellAll(stopping: AbortSignal): Promise<undefined> {
     const startedAt = performance.now();
     const boards = [...this.#toTell];
     this.#toTell.clear();
+    const faults: unknown[] = [];
     let busyMs = 0;
     let turnStartedAt = startedAt;
     const rest = async () => {
@@ -87,24 +96,44 @@ export class Broadcasts implements OpenStreamsListener {
       turnStartedAt = performance.now();
     };
     for (const board of boards) {
-      const batch = take(board);
+      const batch = takeOr(board, (error) => void faults.push(error));
       if (!batch) continue;
       for (const stream of board.streams) {
         if (performance.now() - turnStartedAt > TURN_MS) await rest();
-        stream.sendEphemeral(batch.framesFor(stream));
+        tell(stream, batch);
       }
     }
     busyMs += performance.now() - turnStartedAt;
-    this.#notBefore = startedAt + Math.max(INTERVAL_MS, busyMs / SHARE);
-    this.#isTelling = false;
-    if (this.#toTell.size > 0) this.#schedule();
+    const restMs = Math.max(INTERVAL_MS, busyMs / SHARE) - (performance.now() - startedAt);
+    if (restMs > 0) await delay(restMs, undefined, { signal: stopping });
+    if (faults.length > 0) throw faults[0];
+  }
+}
+
+/** A stream that cannot be written to is ended, and no other with it. */
+function tell(stream: Stream, batch: BroadcastBatch): void {
+  try {
+    stream.sendEphemeral(batch.framesFor(stream));
+  } catch (error) {
+    stream.fail(error);
+  }
+}
+
+/** @returns undefined also when they cannot be told: they are dropped, and those of the other boards are not */
+function takeOr(board: Board, onFault: (error: unknown) => void): BroadcastBatch | undefined {
+  try {
+    return take(board);
+  } catch (error) {
+    onFault(error);
+    return undefined;
   }
 }
 
 /** @returns undefined when nothing of what was heard is a broadcast */
 function take(board: Board): BroadcastBatch | undefined {
-  const broadcasts = board.payloads.flatMap(parsePayload);
+  const { payloads } = board;
   board.payloads = [];
   board.bytes = 0;
+  const broadcasts = payloads.flatMap(parsePayload);
   return broadcasts.length > 0 ? new BroadcastBatch(broadcasts) : undefined;
 }

@@ -58,7 +58,7 @@ export class BroadcastNotifier {
     try {
       await client.query({ name: 'broadcasts-notify', text: notifySql, values: [boardIds, payloads] });
     } catch (error) {
-      if (this.#connection.client === client) this.#connection.reconnect(error as Error);
+      this.#connection.reconnect(client, error as Error);
       throw dropped(error);
     }
   }

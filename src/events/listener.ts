@@ -145,7 +145,7 @@ export class Listener {
         await this.#registerBatch(client);
       }
     } catch (error) {
-      if (this.#connection.client === client) this.#connection.reconnect(error as Error);
+      this.#connection.reconnect(client, error as Error);
     } finally {
       this.#registering = undefined;
     }

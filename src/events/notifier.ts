@@ -1,6 +1,7 @@
 // Sends the wake-ups for what this node has written, after the commit.
 
 import type { Client } from 'pg';
+import { Task } from '../background/task.ts';
 import type { Logger } from '../logger.ts';
 import { DedicatedConnection } from '../postgres/dedicated-connection.ts';
 import { QueueWatch } from './queue-watch.ts';
@@ -20,7 +21,8 @@ const notifySql = `
 export class Notifier {
   readonly #connection: DedicatedConnection;
   readonly #pending = new Set<string>();
-  #sending = false;
+  readonly #send: Task;
+  #client: Client | undefined;
 
   constructor({ connectionString, log }: { connectionString: string; log: Logger }) {
     const watch = new QueueWatch({ log });
@@ -28,8 +30,16 @@ export class Notifier {
       connectionString,
       name: 'notifier',
       log,
-      onConnect: (client) => this.#send(client),
+      onConnect: async (client) => {
+        this.#client = client;
+        this.#send.hurry();
+      },
       probe: (client) => watch.look(client),
+    });
+    this.#send = new Task({
+      run: () => this.#sendPending(),
+      // The connection says it all.
+      failures: { failed: () => {}, worked: () => {} },
     });
   }
 
@@ -39,33 +49,29 @@ export class Notifier {
   }
 
   async stop(): Promise<void> {
-    await this.#connection.stop();
+    await Promise.all([this.#send.stop(), this.#connection.stop()]);
   }
 
   /** Call after the commit of a change of the board. Never waits and never fails. */
   wake(boardId: string): void {
     this.#pending.add(boardId);
-    const { client } = this.#connection;
-    if (client && !this.#sending) {
-      this.#send(client).catch((error: Error) => {
-        if (this.#connection.client === client) this.#connection.reconnect(error);
-      });
-    }
+    this.#send.wake();
   }
 
-  async #send(client: Client): Promise<void> {
-    this.#sending = true;
+  async #sendPending(): Promise<number | undefined> {
+    const client = this.#client;
+    if (!client || this.#pending.size === 0) return;
+    const batch = [...this.#pending].slice(0, BATCH);
+    for (const boardId of batch) this.#pending.delete(boardId);
     try {
-      while (this.#pending.size > 0) {
-        const batch = [...this.#pending].slice(0, BATCH);
-        for (const boardId of batch) this.#pending.delete(boardId);
-        await client.query({ name: 'notifier-notify', text: notifySql, values: [batch] }).catch((error) => {
-          for (const boardId of batch) this.#pending.add(boardId);
-          throw error;
-        });
-      }
-    } finally {
-      this.#sending = false;
+      await client.query({ name: 'notifier-notify', text: notifySql, values: [batch] });
+    } catch (error) {
+      for (const boardId of batch) this.#pending.add(boardId);
+      // It is opened again, unless that has happened already, and hands over its successor.
+      if (this.#client === client) this.#client = undefined;
+      this.#connection.reconnect(client, error as Error);
+      throw error;
     }
+    return this.#pending.size > 0 ? 0 : undefined;
   }
 }

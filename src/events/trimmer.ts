@@ -1,8 +1,10 @@
 // Keeps the log of each board from growing for ever.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
+import { LoggedFailures } from '../background/failures.ts';
+import { Task } from '../background/task.ts';
 import type { Logger } from '../logger.ts';
+import { isUnavailable } from '../postgres/database-problem.ts';
 
 const INTERVAL_MS = 60_000;
 /** Events of one transaction: it holds the head's row for milliseconds, and so never keeps a writer waiting. */
@@ -50,21 +52,31 @@ const forgetSql = `
 /** Every node has one; at any time at most one of them trims. */
 export class Trimmer {
   readonly #options: TrimmerOptions;
-  readonly #stopping = new AbortController();
-  #running: Promise<void> | undefined;
+  readonly #task: Task;
+  #isFirst = true;
 
   constructor(options: TrimmerOptions) {
     this.#options = options;
+    this.#task = new Task({
+      run: () => this.#takeTurn(),
+      failures: new LoggedFailures({
+        log: options.log,
+        owner: 'trimmer',
+        failing: 'the log is not trimmed',
+        healed: 'the log is trimmed again',
+        isOutage: isUnavailable,
+      }),
+      backoff: { firstMs: INTERVAL_MS / 10, lastMs: INTERVAL_MS },
+    });
   }
 
   start(): void {
-    this.#running ??= this.#runForEver();
+    void this.#task.start();
   }
 
   /** Resolves when the batch under way is done. */
   async stop(): Promise<void> {
-    this.#stopping.abort();
-    await this.#running;
+    await this.#task.stop();
   }
 
   /** @returns how many events went; 0 also when another node is at it */
@@ -80,7 +92,7 @@ export class Trimmer {
     const { pool, retentionDays } = this.#options;
     let total = 0;
     let count = BATCH;
-    while (count === BATCH && !this.#stopping.signal.aborted) {
+    while (count === BATCH && !this.#task.isStopping) {
       const { rows } = await pool.query<{ count: number }>({
         name: 'trimmer-trim',
         text: trimSql,
@@ -93,22 +105,11 @@ export class Trimmer {
     return total;
   }
 
-  async #runForEver(): Promise<void> {
-    const { signal } = this.#stopping;
-    let failed = false;
-    while (!signal.aborted) {
-      // Apart from the other nodes, which were perhaps started in the same second.
-      await delay(INTERVAL_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => {});
-      if (signal.aborted) return;
-      try {
-        const events = await this.trim();
-        if (events > 0) this.#options.log.info({ events }, 'trimmed the log');
-        failed = false;
-      } catch (error) {
-        if (!failed)
-          this.#options.log.warn({ reason: String(error) }, 'the log was not trimmed; the next turn tries again');
-        failed = true;
-      }
-    }
+  async #takeTurn(): Promise<number> {
+    const events = this.#isFirst ? 0 : await this.trim();
+    this.#isFirst = false;
+    if (events > 0) this.#options.log.info({ events }, 'trimmed the log');
+    // Apart from the other nodes, which were perhaps started in the same second.
+    return INTERVAL_MS * (0.5 + Math.random());
   }
 }

@@ -1,7 +1,7 @@
 // Follows the joins and leaves that all nodes record in Redis, on a connection of its own.
 
 import type { Redis } from 'ioredis';
-import { Loop } from './loop.ts';
+import { Task } from '../background/task.ts';
 import type { Outage } from './outage.ts';
 import type { RegistryChange } from './stream-registry.ts';
 
@@ -23,44 +23,47 @@ export interface ChangeTailOptions {
 
 export class ChangeTail {
   readonly #options: ChangeTailOptions;
-  readonly #loop = new Loop(() => this.#turn());
+  readonly #task: Task;
   #position: string | undefined;
   #hasAttempted = false;
   #resyncDueAt = Number.POSITIVE_INFINITY;
 
   constructor(options: ChangeTailOptions) {
+    const { outage, retryMs } = options;
     this.#options = options;
+    this.#task = new Task({
+      run: () => this.#read(),
+      failures: outage.of('changes'),
+      backoff: { firstMs: retryMs, lastMs: retryMs },
+    });
   }
 
   /** Resolves when it knows where to begin, so that nothing which happens from now on is missed, or could not be told. */
   async start(): Promise<void> {
-    await this.#loop.start();
+    await this.#task.start();
   }
 
   async stop(): Promise<void> {
-    const stopped = this.#loop.stop();
+    const stopped = this.#task.stop();
     this.#options.client.disconnect();
     await stopped;
   }
 
   /** Reads at once, for when Redis has come back. */
   readNow(): void {
-    this.#loop.wake();
+    this.#task.hurry();
   }
 
-  async #turn(): Promise<number> {
-    const { client, outage, retryMs } = this.#options;
+  async #read(): Promise<number> {
+    const { client } = this.#options;
     try {
       if (this.#position === undefined) this.#position = await this.#locate();
       else this.#position = await this.#readAfter(this.#position);
-      outage.recovered('changes');
       return 0;
     } catch (error) {
-      if (this.#loop.stopping) return 0;
-      outage.failed('changes', error as Error);
       // Reads that were given up on are still queued in a hung Redis, and would block this connection one by one.
-      if (client.status === 'ready') client.disconnect(true);
-      return retryMs;
+      if (client.status === 'ready' && !this.#task.isStopping) client.disconnect(true);
+      throw error;
     }
   }
 

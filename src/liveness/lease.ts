@@ -1,8 +1,8 @@
 // A node's lease in Redis and what is registered under it: the only writer of this node's streams.
 
 import { randomUUID } from 'node:crypto';
+import { Task } from '../background/task.ts';
 import { closeRules } from '../streams/close-reason.ts';
-import { Loop } from './loop.ts';
 import type { Outage } from './outage.ts';
 import type { RegistryClient } from './registry-client.ts';
 import type { RegisteredStream } from './stream-registry.ts';
@@ -29,7 +29,7 @@ export interface LeaseOptions {
  */
 export class Lease {
   readonly #options: LeaseOptions;
-  readonly #loop = new Loop(() => this.#turn());
+  readonly #task: Task;
   /** Ids of streams that were opened or closed, and how soon the client of a closed one was told to come back. */
   readonly #changed = new Map<string, number | undefined>();
   #incarnation = '';
@@ -37,7 +37,13 @@ export class Lease {
   #beatDueAt = 0;
 
   constructor(options: LeaseOptions) {
+    const { outage, beatMs } = options;
     this.#options = options;
+    this.#task = new Task({
+      run: () => this.#keep(),
+      failures: outage.of('lease'),
+      backoff: { firstMs: beatMs, lastMs: beatMs },
+    });
   }
 
   /** Of the lease that was taken last; empty before the first. */
@@ -47,12 +53,12 @@ export class Lease {
 
   /** Resolves after the first attempt. */
   async start(): Promise<void> {
-    await this.#loop.start();
+    await this.#task.start();
   }
 
   /** Stops beating, and gives up the lease if Redis answers. @throws if it does not */
   async stop(): Promise<void> {
-    await this.#loop.stop();
+    await this.#task.stop();
     const { client, prefix } = this.#options;
     if (this.#incarnation) await client.retireLease(prefix, this.#incarnation, RETIRED_BACK_MS);
   }
@@ -63,34 +69,34 @@ export class Lease {
     if (!this.#known) return;
     this.#changed.delete(streamId);
     this.#changed.set(streamId, backWithinMs);
-    this.#loop.wake();
+    this.#task.wake();
   }
 
   /** Beats at once, for when Redis has come back. */
   beatNow(): void {
     this.#beatDueAt = 0;
-    this.#loop.wake();
+    this.#task.hurry();
   }
 
-  async #turn(): Promise<number> {
+  async #keep(): Promise<number> {
     try {
       if (performance.now() >= this.#beatDueAt) await this.#beat();
       if (this.#changed.size > 0) await this.#write();
     } catch (error) {
       this.#forget();
-      this.#options.outage.failed('lease', error as Error);
+      this.#beatDueAt = 0;
+      throw error;
     }
     return this.#changed.size > 0 ? 0 : this.#beatDueAt - performance.now();
   }
 
   async #beat(): Promise<void> {
-    const { client, prefix, leaseMs, beatMs, outage } = this.#options;
+    const { client, prefix, leaseMs, beatMs } = this.#options;
     this.#beatDueAt = performance.now() + beatMs;
     const { revision, count } = this.#known ?? { revision: -1, count: -1 };
     const answer = this.#incarnation && (await client.beat(prefix, this.#incarnation, leaseMs, revision, count));
     if (answer === 'differs') await this.#compare();
     else if (answer !== 'kept') await this.#take();
-    outage.recovered('lease');
   }
 
   async #take(): Promise<void> {

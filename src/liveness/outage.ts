@@ -1,5 +1,6 @@
 // Whether Redis answers, as seen by everything that uses it for the registry; says so in the log once per outage.
 
+import type { Failures } from '../background/failures.ts';
 import type { Logger } from '../logger.ts';
 
 type Part = 'lease' | 'changes' | 'reaper';
@@ -22,6 +23,14 @@ export class Outage {
   /** Remembers why a connection broke: the commands that fail for it only say that there is none. */
   explain(cause: Error): void {
     this.#cause = cause;
+  }
+
+  /** @returns what hears how the work of a part goes */
+  of(part: Part): Failures {
+    return {
+      failed: (error) => this.failed(part, error as Error),
+      worked: () => this.recovered(part),
+    };
   }
 
   failed(part: Part, error: Error): void {

@@ -1,7 +1,7 @@
 // The reaper: takes over what an expired lease held, on every node, at any time by whoever comes first.
 
+import { Task } from '../background/task.ts';
 import type { Logger } from '../logger.ts';
-import { Loop } from './loop.ts';
 import type { Outage } from './outage.ts';
 import type { RegistryClient } from './registry-client.ts';
 
@@ -21,30 +21,31 @@ export interface ReaperOptions {
 
 export class Reaper {
   readonly #options: ReaperOptions;
-  readonly #loop = new Loop(() => this.#turn());
+  readonly #task: Task;
 
   constructor(options: ReaperOptions) {
+    const { outage, reapMs } = options;
     this.#options = options;
+    this.#task = new Task({
+      run: () => this.#reap(),
+      failures: outage.of('reaper'),
+      backoff: { firstMs: reapMs, lastMs: reapMs },
+    });
   }
 
   async start(): Promise<void> {
-    await this.#loop.start();
+    await this.#task.start();
   }
 
   async stop(): Promise<void> {
-    await this.#loop.stop();
+    await this.#task.stop();
   }
 
-  async #turn(): Promise<number> {
-    const { client, prefix, leaseMs, reapMs, incarnation, outage, log } = this.#options;
-    try {
-      for (const dying of await client.expireLeases(prefix, incarnation(), leaseMs)) {
-        const streams = await buryStreams({ client, prefix, incarnation: dying });
-        if (streams !== undefined) log.info({ incarnation: dying, streams }, 'a lease has ended and was reaped');
-      }
-      outage.recovered('reaper');
-    } catch (error) {
-      outage.failed('reaper', error as Error);
+  async #reap(): Promise<number> {
+    const { client, prefix, leaseMs, reapMs, incarnation, log } = this.#options;
+    for (const dying of await client.expireLeases(prefix, incarnation(), leaseMs)) {
+      const streams = await buryStreams({ client, prefix, incarnation: dying });
+      if (streams !== undefined) log.info({ incarnation: dying, streams }, 'a lease has ended and was reaped');
     }
     return reapMs;
   }

@@ -3,13 +3,13 @@
 import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { type Backoff, drawBackoffMs } from '../background/backoff.ts';
 import type { Logger } from '../logger.ts';
 
 const PROBE_INTERVAL_MS = 5000;
 const ANSWER_TIMEOUT_MS = 2000;
 const CONNECT_TIMEOUT_MS = 3000;
-const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 10_000;
+const BACKOFF: Backoff = { firstMs: 100, lastMs: 10_000 };
 
 export interface DedicatedConnectionOptions {
   /** Must lead to PostgreSQL itself or to a pooler in session mode. */
@@ -32,7 +32,8 @@ export class DedicatedConnection {
   readonly #options: DedicatedConnectionOptions;
   readonly #stopping = new AbortController();
   #client: pg.Client | undefined;
-  #drop: ((error: Error) => void) | undefined;
+  /** The one that is up or on its way, and what drops it. */
+  #current: { client: pg.Client; drop: (error: Error) => void } | undefined;
   #started: Promise<void> | undefined;
   #running: Promise<void> | undefined;
   #failures = 0;
@@ -56,13 +57,13 @@ export class DedicatedConnection {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    this.#drop?.(new Error('stopped'));
+    this.#current?.drop(new Error('stopped'));
     await this.#running;
   }
 
-  /** Drops the connection, which opens another. For whoever learns that this one does not work. */
-  reconnect(reason: Error): void {
-    this.#drop?.(reason);
+  /** Drops the connection, and opens another. For whoever learns that this one does not work. */
+  reconnect(client: pg.Client, reason: Error): void {
+    if (this.#current?.client === client) this.#current.drop(reason);
   }
 
   async #keepConnected(onFirst: () => void): Promise<void> {
@@ -70,8 +71,7 @@ export class DedicatedConnection {
     while (!this.#stopping.signal.aborted) {
       const error = await this.#connectOnce(onFirst);
       if (this.#stopping.signal.aborted) return;
-      const cap = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures);
-      const retryInMs = Math.round(cap / 2 + (Math.random() * cap) / 2);
+      const retryInMs = drawBackoffMs(this.#failures, BACKOFF);
       if (this.#failures === 0) log.warn({ connection: name, reason: error.message, retryInMs }, 'connection lost');
       this.#failures += 1;
       await delay(retryInMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
@@ -92,7 +92,7 @@ export class DedicatedConnection {
       stream: () => socket,
     });
     const { promise: lost, resolve: lose } = withResolvers<Error>();
-    this.#drop = lose;
+    this.#current = { client, drop: lose };
     client.on('error', lose);
     client.on('end', () => lose(new Error('the server ended the connection')));
     try {
@@ -105,7 +105,7 @@ export class DedicatedConnection {
       return error as Error;
     } finally {
       this.#client = undefined;
-      this.#drop = undefined;
+      this.#current = undefined;
       if (this.#stopping.signal.aborted) await Promise.race([client.end().catch(() => {}), delay(500)]);
       socket.destroy();
     }

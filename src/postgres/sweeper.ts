@@ -1,56 +1,60 @@
 // Removes rows whose time is over, in the background and a few at a time.
 
+import { LoggedFailures } from '../background/failures.ts';
+import { Task } from '../background/task.ts';
 import type { Logger } from '../logger.ts';
+import { isUnavailable } from './database-problem.ts';
 
 const BATCH = 500;
+const FIRST_RETRY_MS = 5000;
+
+/** Removes rows of one kind. @returns how many it has removed, at most `limit` */
+export type RemoveExpired = (limit: number) => Promise<number>;
 
 export interface SweeperOptions {
-  /** By what they are called in the log. Each returns how many rows it has removed, at most `limit`. */
-  removeExpired: Record<string, (limit: number) => Promise<number>>;
+  /** By what they are called in the log. */
+  removeExpired: Record<string, RemoveExpired>;
   intervalMs: number;
   log: Logger;
 }
 
 /** Every node has them. An expired row counts no more whether it has been removed or not, so it may come late or fail. */
 export class Sweeper {
-  readonly #options: SweeperOptions;
-  #timer: NodeJS.Timeout | undefined;
-  #sweeping: Promise<void> | undefined;
-  #stopping = false;
+  readonly #tasks: Task[];
 
-  constructor(options: SweeperOptions) {
-    this.#options = options;
+  constructor({ removeExpired, intervalMs, log }: SweeperOptions) {
+    // Kinds do not wait for each other: one that fails holds up none.
+    this.#tasks = Object.entries(removeExpired).map(
+      ([what, remove]) =>
+        new Task({
+          run: async (stopping) => {
+            await removeAll(remove, stopping);
+            return intervalMs;
+          },
+          failures: new LoggedFailures({
+            log,
+            owner: 'sweeper',
+            failing: `expired ${what} stay until the next sweep`,
+            healed: `expired ${what} are removed again`,
+            isOutage: isUnavailable,
+          }),
+          backoff: { firstMs: Math.min(intervalMs, FIRST_RETRY_MS), lastMs: intervalMs },
+        }),
+    );
   }
 
   /** Begins with a sweep, for nodes that seldom live for an interval. Waits for nothing. */
   start(): void {
-    if (this.#timer || this.#stopping) return;
-    this.#timer = setInterval(() => this.#begin(), this.#options.intervalMs).unref();
-    this.#begin();
+    for (const task of this.#tasks) void task.start();
   }
 
   /** Resolves when the batch under way has ended. */
   async stop(): Promise<void> {
-    this.#stopping = true;
-    clearInterval(this.#timer);
-    await this.#sweeping;
+    await Promise.all(this.#tasks.map((task) => task.stop()));
   }
+}
 
-  #begin(): void {
-    this.#sweeping ??= this.#sweep().finally(() => {
-      this.#sweeping = undefined;
-    });
-  }
-
-  async #sweep(): Promise<void> {
-    const { removeExpired, log } = this.#options;
-    for (const [what, remove] of Object.entries(removeExpired)) {
-      try {
-        let removed = BATCH;
-        while (removed === BATCH && !this.#stopping) removed = await remove(BATCH);
-      } catch (error) {
-        log.warn({ reason: (error as Error).message }, `expired ${what} stay until the next sweep`);
-      }
-    }
-  }
+async function removeAll(remove: RemoveExpired, stopping: AbortSignal): Promise<void> {
+  let removed = BATCH;
+  while (removed === BATCH && !stopping.aborted) removed = await remove(BATCH);
 }

@@ -1,7 +1,8 @@
 // One board that is open on this node: what its streams have been told of who is there, and telling them the rest.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Loop } from '../liveness/loop.ts';
+import type { Failures } from '../background/failures.ts';
+import { Task } from '../background/task.ts';
 import type { RegistryChange } from '../liveness/stream-registry.ts';
 import type { Chunk, PresentUser } from '../streams/frame.ts';
 import type { Stream } from '../streams/stream.ts';
@@ -25,6 +26,7 @@ export interface PresenceBoardOptions {
   read: () => Promise<ReadonlySet<string>>;
   /** @throws when the database is away */
   nameUsers: (userIds: string[]) => Promise<PresentUser[]>;
+  failures: Failures;
 }
 
 /**
@@ -38,7 +40,7 @@ export class PresenceBoard {
   /** Whether each stream has been told all of `#told`. */
   readonly #streams = new Map<Stream, boolean>();
   #told = new Map<string, PresentUser>();
-  readonly #loop = new Loop(() => this.#turn());
+  readonly #task: Task;
   #mustRead = true;
   /** Set while the registry is being read: these changes may be in the answer or not. */
   #heardMeanwhile: BoardChange[] | undefined;
@@ -46,6 +48,7 @@ export class PresenceBoard {
 
   constructor(options: PresenceBoardOptions) {
     this.#options = options;
+    this.#task = new Task({ run: () => this.#turn(), failures: options.failures });
     this.#users = new PresentUsers(options.handoverMs);
   }
 
@@ -85,13 +88,13 @@ export class PresenceBoard {
 
   async stop(): Promise<void> {
     this.#streams.clear();
-    await this.#loop.stop();
+    await this.#task.stop();
+    this.#options.failures.worked();
   }
 
+  // `opened` is called before the stream has written its `ready`, in the same tick: the run begins after it.
   #wake(): void {
-    // The first turn begins at once, and `opened` is called before the stream has written its `ready`.
-    queueMicrotask(() => void this.#loop.start());
-    this.#loop.wake();
+    this.#task.wake();
   }
 
   #apply(change: BoardChange): void {

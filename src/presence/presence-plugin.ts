@@ -21,6 +21,7 @@ export default fastifyPlugin(
       registry,
       handoverMs: handoverSeconds * 1000,
       nameUsers: (userIds) => names.of(userIds),
+      log: app.log,
     });
     openStreams.subscribe(presence);
     app.decorate('presence', presence);

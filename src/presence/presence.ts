@@ -1,7 +1,10 @@
 // Who has which board open: keeps the boards that are open on this node, and answers for all others.
 
 import pLimit from 'p-limit';
-import type { StreamRegistry } from '../liveness/stream-registry.ts';
+import { LoggedFailures } from '../background/failures.ts';
+import { RegistryUnavailable, type StreamRegistry } from '../liveness/stream-registry.ts';
+import type { Logger } from '../logger.ts';
+import { isUnavailable } from '../postgres/database-problem.ts';
 import { backWithinMs, type EndReason } from '../streams/close-reason.ts';
 import type { PresentUser } from '../streams/frame.ts';
 import type { OpenStreamsListener } from '../streams/open-streams.ts';
@@ -18,6 +21,7 @@ export interface PresenceOptions {
   handoverMs: number;
   /** @throws when the database is away */
   nameUsers: (userIds: string[]) => Promise<PresentUser[]>;
+  log: Logger;
 }
 
 export interface PresentOnBoard {
@@ -32,10 +36,18 @@ export class Presence implements OpenStreamsListener {
   readonly #options: PresenceOptions;
   readonly #boards = new Map<string, PresenceBoard>();
   readonly #reads = pLimit(READS_AT_ONCE);
+  readonly #failures: LoggedFailures;
   #endListening: (() => void) | undefined;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
+    this.#failures = new LoggedFailures({
+      log: options.log,
+      owner: 'presence',
+      failing: 'who is on a board cannot be told; what its streams were told stays',
+      healed: 'who is on a board can be told again',
+      isOutage,
+    });
   }
 
   start(): void {
@@ -60,6 +72,7 @@ export class Presence implements OpenStreamsListener {
         handoverMs: this.#options.handoverMs,
         nameUsers: this.#options.nameUsers,
         read: () => this.#readUsers(boardId),
+        failures: this.#failures.of(Symbol(boardId)),
       });
       this.#boards.set(boardId, board);
     }
@@ -100,6 +113,10 @@ export class Presence implements OpenStreamsListener {
     const held = await this.#reads(() => this.#options.registry.list(boardId));
     return new Set(held.map(({ userId }) => userId));
   }
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof RegistryUnavailable || isUnavailable(error);
 }
 
 function describe(user: PresentUser, streamIds: string[]): PresentOnBoard {

@@ -1,6 +1,10 @@
 // Which streams of this node depend on which session or token, and their end when that has ended (E6).
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { LoggedFailures } from '../background/failures.ts';
+import { Task } from '../background/task.ts';
+import type { Logger } from '../logger.ts';
+import { isUnavailable } from '../postgres/database-problem.ts';
 import { Access, type AccessEnd, type Grant } from './access.ts';
 import { BatchedLookup } from './batched-lookup.ts';
 import { callAt } from './call-at.ts';
@@ -14,6 +18,11 @@ const ENDED_AT_ONCE = 100;
 
 /** Milliseconds that are left of each by the clock of the database, and nothing for those that it does not have. */
 export type ReadRemaining = (credentialIds: string[]) => Promise<ReadonlyMap<string, number>>;
+
+export interface AccessWatchOptions {
+  readRemaining: ReadRemaining;
+  log: Logger;
+}
 
 interface Credential {
   accesses: Set<Access>;
@@ -31,21 +40,29 @@ interface Credential {
 export class AccessWatch {
   readonly #lookup: BatchedLookup<number>;
   readonly #credentials = new Map<string, Credential>();
-  #sweepTimer: NodeJS.Timeout | undefined;
-  #isSweepDue = false;
-  #isSweeping = false;
+  readonly #sweep: Task;
 
-  constructor(readRemaining: ReadRemaining) {
+  constructor({ readRemaining, log }: AccessWatchOptions) {
     this.#lookup = new BatchedLookup(readRemaining);
+    this.#sweep = new Task({
+      run: (stopping) => this.#checkAll(stopping),
+      failures: new LoggedFailures({
+        log,
+        owner: 'access watch',
+        failing: 'sessions and tokens cannot be looked up; streams stay open as they are',
+        healed: 'sessions and tokens can be looked up again',
+        isOutage: isUnavailable,
+      }),
+    });
   }
 
   start(): void {
-    this.#sweepTimer ??= setInterval(() => this.recheck(), SWEEP_INTERVAL_MS);
+    void this.#sweep.start();
   }
 
-  /** The streams are closed by then. */
-  stop(): void {
-    clearInterval(this.#sweepTimer);
+  /** The streams are closed by then. Resolves when nothing of it is under way any more. */
+  async stop(): Promise<void> {
+    await this.#sweep.stop();
   }
 
   /** From now on an end of the grant is heard. What has ended it before, `confirm` finds. */
@@ -66,8 +83,7 @@ export class AccessWatch {
 
   /** Looks all of them up. Call also when announcements may have been lost. Returns at once. */
   recheck(): void {
-    this.#isSweepDue = true;
-    void this.#sweep();
+    this.#sweep.hurry();
   }
 
   #admitBy(id: string): Access {
@@ -86,27 +102,17 @@ export class AccessWatch {
     return access;
   }
 
-  /** One that is asked for during a sweep follows it: of what was looked up already, the announcement may be lost. */
-  async #sweep(): Promise<void> {
-    if (this.#isSweeping) return;
-    this.#isSweeping = true;
-    while (this.#isSweepDue) {
-      this.#isSweepDue = false;
-      const ids = [...this.#credentials.keys()];
-      try {
-        for (let start = 0; start < ids.length; start += SWEEP_BATCH) {
-          await this.#check(ids.slice(start, start + SWEEP_BATCH));
-        }
-      } catch {
-        // The next sweep tries again; that the database is away is logged by those who need it now.
-      }
+  async #checkAll(stopping: AbortSignal): Promise<number> {
+    const ids = [...this.#credentials.keys()];
+    for (let start = 0; start < ids.length && !stopping.aborted; start += SWEEP_BATCH) {
+      await this.#check(ids.slice(start, start + SWEEP_BATCH));
     }
-    this.#isSweeping = false;
+    return SWEEP_INTERVAL_MS;
   }
 
   #checkSoon(ids: string[]): void {
-    // What fails now is looked up by the next sweep.
-    this.#check(ids).catch(() => {});
+    // What fails now is looked up by the sweep, which says so when it fails too.
+    this.#check(ids).catch(() => this.#sweep.wake());
   }
 
   async #check(ids: string[]): Promise<void> {

@@ -14,6 +14,8 @@ export interface BoardStream {
   deliver(batch: FrameBatch): void;
   /** The stream's place in the log is lost; it says so and goes on from the head. */
   reset(reason: ResetReason): void;
+  /** Ends it, because one of the others has thrown. */
+  fail(error: unknown): void;
 }
 
 export class HubBoard {
@@ -84,7 +86,7 @@ export class HubBoard {
       // Meanwhile a stream may have been reset into another history, where this batch means nothing.
       if (skips !== this.#skips) return;
       for (const stream of receivers.slice(start, start + FAN_OUT)) {
-        if (this.#live.has(stream)) stream.deliver(batch);
+        if (this.#live.has(stream)) attempt(stream, () => stream.deliver(batch));
       }
     }
   }
@@ -93,6 +95,15 @@ export class HubBoard {
   skipTo(head: number, reason: ResetReason): void {
     this.#head = head;
     this.#skips += 1;
-    for (const stream of [...this.#streams]) stream.reset(reason);
+    for (const stream of [...this.#streams]) attempt(stream, () => stream.reset(reason));
+  }
+}
+
+/** One that throws is ended, and the others go on: they would have a gap that nobody knows of (E2, E5). */
+function attempt(stream: BoardStream, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    stream.fail(error);
   }
 }

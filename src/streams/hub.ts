@@ -1,8 +1,10 @@
 // Fan-out inside one node: knows the boards that are open here, and feeds their streams what the log has.
 
-import { setTimeout as delay } from 'node:timers/promises';
+import { LoggedFailures } from '../background/failures.ts';
+import { Task } from '../background/task.ts';
 import type { EventLog, LogExtent } from '../events/event-log.ts';
 import type { Logger } from '../logger.ts';
+import { isUnavailable } from '../postgres/database-problem.ts';
 import { FrameBatch } from './frame-batch.ts';
 import { FrameRings, type FrameRingsOptions } from './frame-rings.ts';
 import { HubBoard } from './hub-board.ts';
@@ -12,8 +14,6 @@ import { LogReader } from './log-reader.ts';
 const SWEEP_INTERVAL_MS = 5000;
 /** How long a board without streams is kept, for those who reconnect or turn the page. */
 const LINGER_MS = 10_000;
-const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 2000;
 
 export interface HubOptions {
   log: EventLog;
@@ -36,10 +36,10 @@ export class Hub {
   readonly #reader: LogReader;
   readonly #rings: FrameRings;
   readonly #boards = new Map<string, OpenBoard>();
+  readonly #sweep: Task;
+  readonly #startOver: Task;
   #epoch = '';
-  #isSweeping = false;
   #isStopped = false;
-  #sweepTimer: NodeJS.Timeout | undefined;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -52,6 +52,19 @@ export class Hub {
       encode: (boardId, entries) => FrameBatch.encode({ epoch: this.#epoch, boardId }, entries),
       feed: (boardId, batch) => this.#feed(boardId, batch),
     });
+    const failures = (failing: string, healed: string) =>
+      new LoggedFailures({ log: options.logger, owner: 'hub', failing, healed, isOutage: isUnavailable });
+    this.#sweep = new Task({
+      run: () => this.#compareHeads(),
+      failures: failures(
+        'the heads cannot be compared; a wake-up that is lost now costs more',
+        'the heads are compared',
+      ),
+    });
+    this.#startOver = new Task({
+      run: () => this.#resetAll(),
+      failures: failures('the new history cannot be read; streams wait for their reset', 'the new history can be read'),
+    });
   }
 
   get epoch(): string {
@@ -59,14 +72,14 @@ export class Hub {
   }
 
   start(): void {
-    this.#sweepTimer ??= setInterval(() => void this.sweep(), SWEEP_INTERVAL_MS);
+    void this.#sweep.start();
   }
 
-  stop(): void {
+  /** Resolves when nothing of it is under way any more. */
+  async stop(): Promise<void> {
     this.#isStopped = true;
-    clearInterval(this.#sweepTimer);
     for (const { lingering } of this.#boards.values()) clearTimeout(lingering);
-    this.#reader.stop();
+    await Promise.all([this.#sweep.stop(), this.#startOver.stop(), this.#reader.stop()]);
   }
 
   /**
@@ -135,7 +148,13 @@ export class Hub {
   /** Call when the listener is (back) in place: what was announced meanwhile is read now. */
   resume(epoch: string): void {
     this.learnEpoch(epoch);
-    void this.sweep();
+    this.#sweep.hurry();
+    this.#startOver.retryNow();
+  }
+
+  /** Compares the heads of all open boards as of now or later, and reads where this node is behind. Returns at once. */
+  sweep(): void {
+    this.#sweep.wake();
   }
 
   /**
@@ -147,28 +166,26 @@ export class Hub {
     if (epoch === this.#epoch) return;
     const isFirst = this.#epoch === '';
     this.#epoch = epoch;
-    if (!isFirst) void this.#startOver();
+    if (isFirst) return;
+    this.#options.logger.warn({ epoch }, 'the database has another history; every stream is reset');
+    // Nothing is read until every stream has been told: an event of the new history comes after its reset.
+    this.#reader.pause();
+    this.#rings.clear();
+    this.#startOver.wake();
   }
 
-  /** Compares the heads of all open boards, and reads where this node is behind. */
-  async sweep(): Promise<void> {
-    if (this.#isSweeping || this.#boards.size === 0) return;
-    this.#isSweeping = true;
+  async #compareHeads(): Promise<number> {
+    if (this.#boards.size === 0) return SWEEP_INTERVAL_MS;
     const epochBefore = this.#epoch;
-    try {
-      const { epoch, extents } = await this.#options.log.extents([...this.#boards.keys()]);
-      this.learnEpoch(epoch);
-      if (this.#epoch !== epochBefore) return;
-      for (const [boardId, { head, trimmedTo }] of extents) {
-        const entry = this.#boards.get(boardId);
-        if (entry?.isOpen && trimmedTo > entry.board.head) entry.board.skipTo(head, 'trimmed');
-        else this.wake(boardId, head);
-      }
-    } catch {
-      // The next sweep tries again; that the database is away is logged by those who need it now.
-    } finally {
-      this.#isSweeping = false;
+    const { epoch, extents } = await this.#options.log.extents([...this.#boards.keys()]);
+    this.learnEpoch(epoch);
+    if (this.#epoch !== epochBefore) return SWEEP_INTERVAL_MS;
+    for (const [boardId, { head, trimmedTo }] of extents) {
+      const entry = this.#boards.get(boardId);
+      if (entry?.isOpen && trimmedTo > entry.board.head) entry.board.skipTo(head, 'trimmed');
+      else this.wake(boardId, head);
     }
+    return SWEEP_INTERVAL_MS;
   }
 
   async #open(entry: OpenBoard): Promise<void> {
@@ -202,28 +219,18 @@ export class Hub {
     else if (batch.from > board.head) board.skipTo(batch.to, 'gap');
   }
 
-  /** Nothing is read until every stream has been told: an event of the new history comes after its reset. */
-  async #startOver(): Promise<void> {
+  /** Is asked for again when the history has changed once more meanwhile. */
+  async #resetAll(): Promise<undefined> {
     const epoch = this.#epoch;
-    this.#reader.pause();
-    this.#rings.clear();
-    this.#options.logger.warn({ epoch }, 'the database has another history; every stream is reset');
-    for (let failures = 0; !this.#isStopped && epoch === this.#epoch; failures += 1) {
-      try {
-        const boards = [...this.#boards.values()];
-        const read = await this.#options.log.extents(boards.map(({ board }) => board.id));
-        this.learnEpoch(read.epoch);
-        if (epoch !== this.#epoch) return;
-        for (const { board } of boards) {
-          const head = read.extents.get(board.id)?.head ?? 0;
-          board.begin(epoch, head);
-          board.skipTo(head, 'epoch');
-        }
-        break;
-      } catch {
-        await delay(Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures), undefined, { ref: false });
-      }
+    const boards = [...this.#boards.values()];
+    const read = await this.#options.log.extents(boards.map(({ board }) => board.id));
+    this.learnEpoch(read.epoch);
+    if (epoch !== this.#epoch) return;
+    for (const { board } of boards) {
+      const head = read.extents.get(board.id)?.head ?? 0;
+      board.begin(epoch, head);
+      board.skipTo(head, 'epoch');
     }
-    if (epoch === this.#epoch) this.#reader.resume();
+    this.#reader.resume();
   }
 }

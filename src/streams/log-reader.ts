@@ -1,10 +1,12 @@
 // Reads the log for a whole node, one read at a time: what is new on its boards, and the pages that streams wait for.
 
-import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
+import { LoggedFailures } from '../background/failures.ts';
+import { Task } from '../background/task.ts';
 import type { LogEntry } from '../events/board-event.ts';
 import type { EventLog, ReadRequest } from '../events/event-log.ts';
 import type { Logger } from '../logger.ts';
+import { isUnavailable } from '../postgres/database-problem.ts';
 import type { FrameBatch } from './frame-batch.ts';
 import { PageQueue, type PageRequest } from './page-queue.ts';
 
@@ -20,8 +22,6 @@ const PAGES_PER_READ = 16;
 const PAGE_EVENTS = 100;
 /** Bytes of pages that are kept for those who take a page in several pieces, or come a little later. */
 const KEPT_PAGE_BYTES = 8 * 1024 * 1024;
-const FIRST_RETRY_MS = 100;
-const LAST_RETRY_MS = 2000;
 
 export interface LogReaderOptions {
   log: EventLog;
@@ -48,19 +48,28 @@ export class LogReader {
     // Its frames, and all of them in one piece.
     sizeCalculation: ({ bytes }) => 2 * bytes,
   });
+  readonly #task: Task;
   #generation = 0;
-  #isReading = false;
   #isPaused = false;
-  #isStopped = false;
 
   constructor(options: LogReaderOptions) {
     this.#options = options;
+    this.#task = new Task({
+      run: () => this.#read(),
+      failures: new LoggedFailures({
+        log: options.logger,
+        owner: 'log reader',
+        failing: 'the log cannot be read; streams wait',
+        healed: 'the log can be read again',
+        isOutage: isUnavailable,
+      }),
+    });
   }
 
   /** The board may have events after its head. Returns at once. */
   markDirty(boardId: string): void {
     this.#dirty.add(boardId);
-    void this.#read();
+    this.#task.wake();
   }
 
   forget(boardId: string): void {
@@ -74,13 +83,13 @@ export class LogReader {
    * @returns undefined when the log holds nothing of that page, or when the reader was stopped
    */
   readPage(boardId: string, after: number): Promise<FrameBatch | undefined> {
-    if (this.#isStopped) return Promise.resolve(undefined);
+    if (this.#task.isStopping) return Promise.resolve(undefined);
     const start = after - (after % PAGE_EVENTS);
     const kept = this.#kept.get(placeOf(boardId, start));
     const head = this.#options.headOf(boardId) ?? Infinity;
     if (kept && (kept.frames.length === PAGE_EVENTS || kept.to >= head)) return Promise.resolve(kept);
     const { page } = this.#pages.request(boardId, start);
-    void this.#read();
+    this.#task.wake();
     return page;
   }
 
@@ -93,11 +102,15 @@ export class LogReader {
 
   resume(): void {
     this.#isPaused = false;
-    void this.#read();
+    this.#task.wake();
   }
 
-  stop(): void {
-    this.#isStopped = true;
+  /** Resolves when the read under way has ended. */
+  async stop(): Promise<void> {
+    const stopped = this.#task.stop();
+    this.#dismiss();
+    await stopped;
+    // What a read that failed meanwhile has put back.
     this.#dismiss();
   }
 
@@ -105,29 +118,14 @@ export class LogReader {
     for (const { resolve } of this.#pages.take(this.#pages.size)) resolve(undefined);
   }
 
-  async #read(): Promise<void> {
-    if (this.#isReading) return;
-    this.#isReading = true;
-    // What becomes dirty in this turn of the event loop goes with the first read.
-    await Promise.resolve();
-    let failures = 0;
-    while (!this.#isStopped && !this.#isPaused && this.#dirty.size + this.#pages.size > 0) {
-      try {
-        await this.#readOnce();
-        if (failures > 0) this.#options.logger.info({ failures }, 'the log can be read again');
-        failures = 0;
-      } catch (error) {
-        const retryInMs = Math.min(LAST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures);
-        if (failures === 0) {
-          this.#options.logger.warn({ reason: String(error), retryInMs }, 'the log cannot be read; streams wait');
-        }
-        failures += 1;
-        await delay(retryInMs, undefined, { ref: false });
-      }
-    }
-    this.#isReading = false;
-    // What a read that failed meanwhile has put back.
-    if (this.#isStopped) this.#dismiss();
+  async #read(): Promise<number | undefined> {
+    if (this.#isPaused || !this.#hasMore()) return;
+    await this.#readOnce();
+    return this.#isPaused || !this.#hasMore() ? undefined : 0;
+  }
+
+  #hasMore(): boolean {
+    return this.#dirty.size + this.#pages.size > 0;
   }
 
   async #readOnce(): Promise<void> {
@@ -151,28 +149,45 @@ export class LogReader {
       }
     }
     if (!entries) return;
-    this.#hand(pages, entries.slice(news.length));
-    await this.#feed(news, entries, generation);
+    const faults = [...this.#hand(pages, entries.slice(news.length)), ...(await this.#feed(news, entries, generation))];
+    if (faults.length > 0) throw faults[0];
   }
 
-  #hand(pages: PageRequest[], entries: LogEntry[][]): void {
+  /** @returns what went wrong; who waits for a page that cannot be made gets none, and nobody else suffers by it */
+  #hand(pages: PageRequest[], entries: LogEntry[][]): unknown[] {
+    const faults: unknown[] = [];
     for (const [index, { boardId, after, resolve }] of pages.entries()) {
       const found = entries[index] ?? [];
-      const page = found.length > 0 ? this.#options.encode(boardId, found) : undefined;
+      let page: FrameBatch | undefined;
+      try {
+        page = found.length > 0 ? this.#options.encode(boardId, found) : undefined;
+      } catch (error) {
+        faults.push(error);
+      }
       resolve(page);
       if (page) this.#kept.set(placeOf(boardId, after), page);
     }
+    return faults;
   }
 
-  async #feed(news: ReadRequest[], entries: LogEntry[][], generation: number): Promise<void> {
+  /** @returns what went wrong; the board is read again then, and the others have got theirs */
+  async #feed(news: ReadRequest[], entries: LogEntry[][], generation: number): Promise<unknown[]> {
     const { encode, feed } = this.#options;
+    const faults: unknown[] = [];
     for (const [index, { boardId, limit }] of news.entries()) {
       const batch = entries[index] ?? [];
       // The history may end while the streams of the board before are written to.
       const isOver = generation !== this.#generation;
       if (isOver || batch.length === limit) this.#dirty.add(boardId);
-      if (!isOver && batch.length > 0) await feed(boardId, encode(boardId, batch));
+      if (isOver || batch.length === 0) continue;
+      try {
+        await feed(boardId, encode(boardId, batch));
+      } catch (error) {
+        faults.push(error);
+        this.#dirty.add(boardId);
+      }
     }
+    return faults;
   }
 
   /** Each board gets the same share of the read, so that the one with the most news does not hold up the others. */

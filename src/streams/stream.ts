@@ -178,6 +178,12 @@ export class Stream implements BoardStream {
     this.#options.connection.destroy();
   }
 
+  /** Ends what cannot be written to, or is in a state that it must not be in. Its client comes back. */
+  fail(error: unknown): void {
+    this.#end('failed', error);
+    this.#options.connection.destroy();
+  }
+
   /** Reads the log from the stream's own position until the hub can take over. */
   async #follow(): Promise<void> {
     const { connection, hub, board } = this.#options;
@@ -205,8 +211,7 @@ export class Stream implements BoardStream {
         }
       }
     } catch (error) {
-      this.#end('failed', error);
-      connection.destroy();
+      this.fail(error);
     }
   }
 

@@ -32,7 +32,7 @@ export default fastifyPlugin(
       unlisten: (boardId) => listener.unlisten(boardId),
       rings,
     });
-    const accessWatch = new AccessWatch(readRemaining);
+    const accessWatch = new AccessWatch({ readRemaining, log: app.log });
     listener.subscribe({
       onNotification: (boardId, head) => hub.wake(boardId, head),
       onAccessEnded: (credentialIds) => accessWatch.announced(credentialIds),
@@ -62,8 +62,7 @@ export default fastifyPlugin(
     // Here and not in onClose: the server waits for open responses before it closes, and would wait for ever.
     app.addHook('preClose', async () => openStreams.drain(0));
     app.addHook('onClose', async () => {
-      hub.stop();
-      accessWatch.stop();
+      await Promise.all([hub.stop(), accessWatch.stop()]);
     });
   },
   { name: 'streams', dependencies: ['events'] },

@@ -46,6 +46,7 @@ function startPresence() {
     registry,
     handoverMs: 0,
     nameUsers: async (ids) => ids.map((id) => ({ id, name: id })),
+    log: silent,
   });
   presence.start();
   t.teardown(() => presence.stop());
