@@ -36,6 +36,7 @@ import { ProblemBody } from './http/schemas.ts';
 import turnsPlugin, { TurnResponse } from './http/turns-plugin.ts';
 import validationPlugin from './http/validation-plugin.ts';
 import livenessPlugin from './liveness/liveness-plugin.ts';
+import drainPlugin from './ops/drain-plugin.ts';
 import { healthRoutes } from './ops/health-routes.ts';
 import postgresPlugin from './postgres/postgres-plugin.ts';
 import presencePlugin from './presence/presence-plugin.ts';
@@ -103,6 +104,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
     rings: { bytesPerBoard: config.ringBytesPerBoard, bytesPerNode: config.ringBytesPerNode },
     readRemaining: (credentialIds) => app.credentials.readRemaining(credentialIds),
   });
+  await app.register(drainPlugin);
   await app.register(livenessPlugin, {
     redisUrl: config.redisUrl,
     heartbeatSeconds: config.heartbeatSeconds,

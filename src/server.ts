@@ -48,13 +48,13 @@ async function start(config: Config): Promise<void> {
     await database?.stop();
   };
   // SIGTERM is a deploy: the open streams are spread over the drain, so that they do not reach the other nodes in one
-  // instant. SIGINT is somebody at the keyboard: now. A second signal ends the process at once.
+  // instant, and the port stays open until the proxy in front knows. SIGINT is somebody at the keyboard: now. A second signal ends the process at once.
   const grace = closeWithGrace(
     { delay: config.drainSeconds * 1000 + CLOSE_MS, logger: log },
     async ({ signal, err }) => {
       if (err) log.fatal({ err }, 'stopping after an error that nobody caught');
       else log.info({ signal, streams: app?.openStreams.size }, 'stopping');
-      if (signal === 'SIGTERM') await app?.openStreams.drain(config.drainSeconds * 1000);
+      if (signal === 'SIGTERM') await app?.drain.run(config.drainSeconds * 1000);
       await stop();
     },
   );

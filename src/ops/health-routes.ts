@@ -43,6 +43,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/livez',
     {
+      config: { isProbe: true },
       schema: {
         tags: ['Service'],
         summary: 'The process answers',
@@ -55,6 +56,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
   app.get(
     '/readyz',
     {
+      config: { isProbe: true },
       schema: {
         tags: ['Service'],
         summary: 'Whether this node should be sent traffic',
@@ -66,6 +68,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (_request, reply) => {
       const draining = app.openStreams.isDraining;
+      app.drain.seen();
       const choked = medianDelayMs > CHOKED_MS;
       const ready = !draining && !choked;
       // A check that waits for a database that hangs would time out, and take every node away.

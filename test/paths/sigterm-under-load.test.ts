@@ -1,5 +1,6 @@
 // SIGTERM, as every deploy sends it, while streams are open and writes are under way; and a second signal.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
 import { startWriters } from '../helpers/acknowledged-writes.ts';
 import { Client } from '../helpers/client.ts';
@@ -114,6 +115,45 @@ t.test(
     t.strictSame(heard.actions(boardId, bob.user.id), ['join', 'leave', 'join']);
   },
 );
+
+t.test('a node without a stream answers until its proxy knows that it goes (E9)', async (t) => {
+  const { url } = await useDatabase(t);
+  const start = async (seconds: number) => spawnNode(t, { DATABASE_URL: url, DRAIN_SECONDS: String(seconds) });
+  const [unseen, seen] = await Promise.all([start(DRAIN_SECONDS), start(60)]);
+  const ada = await Client.signUp(unseen);
+  const boardId = await ada.createBoard();
+  const began = performance.now();
+  const ends = [unseen, seen].map(async (node) => {
+    node.kill('SIGTERM');
+    const { code } = await node.exit();
+    return { code, seconds: (performance.now() - began) / 1000 };
+  });
+  await until(() => [unseen, seen].every(({ output }) => output.includes('stopping')), 'the signal to be heard');
+
+  // As by a proxy that has asked /readyz a moment ago.
+  let served = 0;
+  while (performance.now() - began < (DRAIN_SECONDS * 1000) / 2) {
+    for (const node of [unseen, seen]) {
+      const stream = await openStream(t, node.url, boardId, ada);
+      await stream.end();
+      t.equal(stream.status, 200);
+      t.match(stream.frames, [{ event: 'close', data: { reason: 'busy', retry: true } }]);
+      const written = await ada.at(node).post(`/boards/${boardId}/items`, { text: 'x' });
+      t.equal(written.status, 201);
+      t.equal(written.headers.get('connection'), 'close', 'the next request finds another node');
+    }
+    if (served === 0) {
+      t.match(await ada.at(seen).get('/readyz'), { status: 503, body: { ready: false, draining: true, streams: 0 } });
+    }
+    served += 1;
+    await delay(250);
+  }
+  const [long, short] = await Promise.all(ends);
+  t.match([long?.code, short?.code], [0, 0]);
+  t.ok(Number(long?.seconds) >= DRAIN_SECONDS, `open for the whole of the drain: ${long?.seconds} s`);
+  t.ok(Number(short?.seconds) > DRAIN_SECONDS / 2, `open while requests came: ${short?.seconds} s`);
+  t.ok(Number(short?.seconds) < 10, 'and not much longer, once it was seen');
+});
 
 t.test('a second signal ends the process at once (E9)', async (t) => {
   const { url } = await useDatabase(t);
