@@ -99,7 +99,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
     retentionEvents: config.retentionEvents,
     retentionDays: config.retentionDays,
   });
-  await app.register(boardsPlugin);
+  await app.register(boardsPlugin, { items: config.itemsPerBoard, bytes: config.bytesPerBoard });
   await app.register(streamsPlugin, {
     rings: { bytesPerBoard: config.ringBytesPerBoard, bytesPerNode: config.ringBytesPerNode },
     readRemaining: (credentialIds) => app.credentials.readRemaining(credentialIds),

@@ -38,6 +38,8 @@ const environmentSchema = Type.Object({
   RING_BYTES_PER_BOARD: whole(0, 2 ** 30, 256 * 1024),
   RING_BYTES_PER_NODE: whole(0, 2 ** 40, 64 * 1024 * 1024),
   WAITING_BYTES_PER_NODE: whole(1024 * 1024, 2 ** 40, 64 * 1024 * 1024),
+  ITEMS_PER_BOARD: whole(1, 10_000_000, 20_000),
+  BYTES_PER_BOARD: whole(1, 2 ** 40, 64 * 1024 * 1024),
   RETENTION_EVENTS: whole(1, Number.MAX_SAFE_INTEGER, 10_000),
   RETENTION_DAYS: whole(0, 36_500, 30),
 });
@@ -76,6 +78,9 @@ export interface Config {
   ringBytesPerNode: number;
   /** Bytes that all streams together may have waiting for their clients. */
   waitingBytesPerNode: number;
+  /** What one board may hold; the bytes are those of the texts and data, as JSON. */
+  itemsPerBoard: number;
+  bytesPerBoard: number;
   /** An event is trimmed when it is past both. */
   retentionEvents: number;
   retentionDays: number;
@@ -126,6 +131,8 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     ringBytesPerBoard: settings.RING_BYTES_PER_BOARD,
     ringBytesPerNode: settings.RING_BYTES_PER_NODE,
     waitingBytesPerNode: settings.WAITING_BYTES_PER_NODE,
+    itemsPerBoard: settings.ITEMS_PER_BOARD,
+    bytesPerBoard: settings.BYTES_PER_BOARD,
     retentionEvents: settings.RETENTION_EVENTS,
     retentionDays: settings.RETENTION_DAYS,
   });

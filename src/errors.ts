@@ -18,6 +18,7 @@ export const problems = {
   TB_TOO_MANY_TOKENS: { status: 409, title: 'You have as many tokens as one user may' },
   TB_ALREADY_MEMBER: { status: 409, title: 'This user is a member already' },
   TB_LAST_OWNER: { status: 409, title: 'A board keeps at least one owner' },
+  TB_LIMIT_REACHED: { status: 409, title: 'This is as much as one may have' },
   TB_ITEM_GONE: { status: 409, title: 'The batch names an item that is not on the board' },
   TB_INVITE_ENDED: { status: 410, title: 'This invite has ended' },
   TB_CONFLICT: { status: 412, title: 'Somebody has changed this since' },

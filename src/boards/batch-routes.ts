@@ -28,7 +28,8 @@ export const batchRoutes: FastifyPluginAsyncTypebox = async (app) => {
           '`errors` by its place, such as `/operations/3/id`. A batch names an item once at most. One that names an ' +
           'item that is not on the board answers 409 `TB_ITEM_GONE`; one whose `ifMatch` is no longer the version of ' +
           'its item answers 412 `TB_CONFLICT`, with `current`, `base` and `conflicts` of the first of those. ' +
-          'For the limit of writes each operation counts as a tenth of one.',
+          'For the limit of writes each operation counts as a tenth of one. ' +
+          'More than the board may hold is 409 `TB_LIMIT_REACHED`.',
         params: Type.Object({ id: Uuid }),
         headers: writerHeaders,
         body: Batch,

@@ -11,7 +11,7 @@ import { createInviteStore, type InviteStore } from './invite-store.ts';
 import { createItemStore, type ItemStore } from './item-store.ts';
 import { createMemberStore, type MemberStore } from './member-store.ts';
 import { createSnapshotStore, type SnapshotStore } from './snapshot-store.ts';
-import { createWriteBoard } from './write-store.ts';
+import { type BoardLimits, createWriteBoard } from './write-store.ts';
 
 const SWEEP_INTERVAL_MS = 5 * 60_000;
 
@@ -28,8 +28,9 @@ declare module 'fastify' {
 }
 
 export default fastifyPlugin(
-  async (app: FastifyInstance) => {
-    const writeBoard = createWriteBoard(app.pool, (boardId) => app.notifier.wake(boardId));
+  async (app: FastifyInstance, limits: BoardLimits) => {
+    const wake = (boardId: string) => app.notifier.wake(boardId);
+    const writeBoard = createWriteBoard({ pool: app.pool, wake, limits });
     app.decorate('boards', createBoardStore(app.pool, writeBoard));
     app.decorate('items', createItemStore(app.pool, writeBoard));
     app.decorate('batches', createBatchStore(app.pool, writeBoard));

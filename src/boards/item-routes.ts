@@ -26,13 +26,15 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         ...common,
         summary: 'Put an item on a board',
-        description: 'Without `rank` it goes to the end of the list.',
+        description:
+          'Without `rank` it goes to the end of the list. More items, or more bytes of texts and data (as JSON), than a ' +
+          'board may hold are 409 `TB_LIMIT_REACHED`.',
         params: Type.Object({ id: Uuid }),
         headers: writerHeaders,
         body: NewItem,
         response: {
           201: jsonResponse('Made.', itemBody, 'ETag', 'Location', 'Idempotent-Replayed'),
-          ...problemResponses(400, 401, 403, 404, 413, 415, 422, 503),
+          ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 503),
         },
       },
     },
@@ -78,7 +80,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
         body: ItemPatch,
         response: {
           200: jsonResponse(itemDescription, itemBody, 'ETag', 'Idempotent-Replayed'),
-          ...problemResponses(400, 401, 403, 404, 413, 415, 422, 503),
+          ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 503),
           ...conflictResponse,
         },
       },

@@ -45,18 +45,29 @@ interface Row {
   requestHash: Buffer | null;
 }
 
-/** @param wake tells the other readers of the board's log; called after the commit of each change */
-export function createWriteBoard(pool: Pool, wake: (boardId: string) => void): WriteBoard {
+/** What a board may hold. It is checked at the commit, by the triggers of postgres/migrations/0040_board_limits.sql. */
+export interface BoardLimits {
+  items: number;
+  /** Of texts and data, as JSON. */
+  bytes: number;
+}
+
+export interface WriteBoardOptions {
+  pool: Pool;
+  /** Tells the other readers of the board's log; called after the commit of each change. */
+  wake: (boardId: string) => void;
+  limits: BoardLimits;
+}
+
+export function createWriteBoard({ pool, wake, limits }: WriteBoardOptions): WriteBoard {
   const turns = new WriteTurns();
   return async <Resource>(
     { userId, key, streamId }: Writer,
     boardId: string,
     { name, text, values }: WriteStatement,
   ) => {
-    const all = [userId, key?.name, boardId, ...values];
-    const statement = key
-      ? onceStatement(name, text, [...all, streamId, key.requestHash])
-      : plainStatement(name, text, [...all, streamId]);
+    const all = [userId, key?.name, boardId, ...values, streamId, limits.items, limits.bytes];
+    const statement = key ? onceStatement(name, text, [...all, key.requestHash]) : plainStatement(name, text, all);
     const { rows } = await turns
       .take(boardId, () => pool.query<Row>(statement))
       .catch((error) => {
@@ -73,14 +84,19 @@ export function createWriteBoard(pool: Pool, wake: (boardId: string) => void): W
 }
 
 /**
- * `begin_write` sets, for this transaction only, who acts and that this node notifies after the commit.
+ * Sets, for this transaction only, who acts, that this node notifies after the commit, and what the board may hold.
  *
- * @param values the last one is the writer's stream
+ * @param stream number of the parameter with the writer's stream, which the limits follow
  */
+function beginWriteSql(stream: number): string {
+  return `select begin_write($1::uuid, $2, $${stream}, $${stream + 1}, $${stream + 2})`;
+}
+
+/** @param values the last three are the writer's stream and the limits */
 function plainStatement(name: string, text: string, values: unknown[]): QueryConfig {
   return {
     name,
-    text: `with context as materialized (select begin_write($1::uuid, $2, $${values.length})), ${text}
+    text: `with context as materialized (${beginWriteSql(values.length - 2)}), ${text}
            select object::text as json, null::bytea as "requestHash" from written`,
     values,
   };
@@ -89,7 +105,7 @@ function plainStatement(name: string, text: string, values: unknown[]): QueryCon
 /**
  * Looks for the key, writes and remembers in one round trip.
  *
- * @param values the last two are the writer's stream and the hash of the request
+ * @param values the last four are the writer's stream, the limits and the hash of the request
  */
 function onceStatement(name: string, text: string, values: unknown[]): QueryConfig {
   return {
@@ -97,7 +113,7 @@ function onceStatement(name: string, text: string, values: unknown[]): QueryConf
     text: `with remembered as materialized (
              select request_hash, result from claim_key($1::uuid, $2)
            ), context as materialized (
-             select begin_write($1::uuid, $2, $${values.length - 1}) where not exists (select from remembered)
+             ${beginWriteSql(values.length - 3)} where not exists (select from remembered)
            ), ${text}, kept as (
              insert into idempotency_keys (user_id, key, request_hash, result)
              select $1, $2, $${values.length}, object from written

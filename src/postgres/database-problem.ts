@@ -51,11 +51,18 @@ const fieldOfConstraint = new Map([
 ]);
 
 /** Faults that only the whole of the board's members shows, by the constraint that holds them. */
-const problemOfConstraint = new Map<string, () => Problem>([
+const problemOfConstraint = new Map<string, (message: string) => Problem>([
   ['members_pkey', () => new Problem('TB_ALREADY_MEMBER', 'PATCH the member to change their role.')],
   ['members_user_id_fkey', () => invalid('/userId', 'is no user here')],
+  ['board_items', limitReached],
+  ['board_bytes', limitReached],
   ['members_keep_owner', () => new Problem('TB_LAST_OWNER', 'Make somebody else an owner first, or delete the board.')],
 ]);
+
+/** @param message of the trigger that holds the limit, and names it */
+function limitReached(message: string): Problem {
+  return new Problem('TB_LIMIT_REACHED', `${message} Delete what is not needed any more.`);
+}
 
 /** @returns true when the same statement may succeed later: the database is away, busy or going down */
 export function isUnavailable(error: unknown): boolean {
@@ -94,6 +101,6 @@ export function asDatabaseProblem(error: unknown): Problem | undefined {
   if (constraint === undefined) return undefined;
   const field = code === CHECK_VIOLATION ? fieldOfConstraint.get(constraint) : undefined;
   return field === undefined
-    ? problemOfConstraint.get(constraint)?.()
+    ? problemOfConstraint.get(constraint)?.((error as Error).message)
     : invalid(field, 'is more than a board can keep');
 }

@@ -78,6 +78,8 @@ export async function startNode(
       ringBytesPerBoard: 256 * 1024,
       ringBytesPerNode: 64 * 1024 * 1024,
       waitingBytesPerNode: 64 * 1024 * 1024,
+      itemsPerBoard: 20_000,
+      bytesPerBoard: 64 * 1024 * 1024,
       retentionEvents: 10_000,
       retentionDays: 30,
       ...config,
