@@ -1,0 +1,132 @@
+// What every answer must be, whatever was asked.
+
+import type { Answer } from './answers.ts';
+import type { ApiDocument } from './api-document.ts';
+import type { Exchange } from './exchange.ts';
+import type { WireRequest } from './requests.ts';
+
+export interface Finding {
+  /** The promise that is broken. */
+  rule: string;
+  /** Of the request that shows it. */
+  operation: string;
+  detail: string;
+}
+
+/** Of any request, whatever the operation: HTTP itself is wrong, or what is sent is. */
+const statusesOfHttp = [400, 404, 405, 408, 413, 414, 415, 417, 431];
+/** Longer than any problem has to be: what a stranger sends is not to be told back to him. */
+const LONGEST_PROBLEM = 20_000;
+
+export class Judge {
+  readonly #document: ApiDocument;
+  readonly #longestMs: number;
+
+  /** @param longestMs by then everything has been answered, from the first byte of the request */
+  constructor(document: ApiDocument, longestMs: number) {
+    this.#document = document;
+    this.#longestMs = longestMs;
+  }
+
+  /** @returns what is wrong with what came back, the worst first */
+  judge(requests: readonly WireRequest[], { answers, end, fault, ms }: Exchange): Finding[] {
+    const findings = requests.flatMap((request, index) => {
+      const answer = answers[index];
+      return answer ? this.#judgeAnswer(request, answer) : [];
+    });
+    const last = requests[answers.length] ?? requests.at(-1);
+    const found = (rule: string, detail: string) =>
+      findings.push({ rule, operation: last?.operation.title ?? '', detail });
+    if (end === 'nonsense') found('what comes back is HTTP', fault ?? '');
+    if (end === 'no answer') found('every request is answered', `not within ${Math.round(ms)} ms`);
+    const mayBeCut = requests.some(({ isWellFormed, bytes }) => !isWellFormed || bytes.length > 60_000);
+    if (end === 'closed' && requests.length === 1 && !mayBeCut) found('every request is answered', 'closed instead');
+    if (end === undefined && ms > this.#longestMs) {
+      found('no answer takes long', `${Math.round(ms)} ms, more than ${Math.round(this.#longestMs)}`);
+    }
+    return findings;
+  }
+
+  #judgeAnswer(request: WireRequest, answer: Answer): Finding[] {
+    const faults = answer.status >= 400 ? this.#problemFaults(request, answer) : this.#successFaults(request, answer);
+    return faults.map(([rule, detail]) => ({
+      ...{ rule, operation: request.operation.title },
+      detail: `${request.method}: ${answer.status} ${detail}; ${answer.body.toString('utf8').slice(0, 300)}`,
+    }));
+  }
+
+  #problemFaults(request: WireRequest, { status, headers, body }: Answer): Array<[rule: string, detail: string]> {
+    const faults: Array<[string, string]> = [];
+    if (status >= 500) faults.push(['nothing is answered with 5xx', '']);
+    if (request.method === 'HEAD') return faults;
+    const problem = parse(body);
+    const isWhole =
+      headers.get('content-type') === 'application/problem+json' &&
+      isProblem(problem) &&
+      problem.status === status &&
+      this.#document.codes.get(problem.code) === status;
+    if (!isWhole) faults.push(['every error is a problem of the contract', headers.get('content-type') ?? 'no type']);
+    if (body.length > LONGEST_PROBLEM) faults.push(['a problem is short', `${body.length} bytes`]);
+    const { operation, isPlain } = request;
+    if (!isPlain) return faults;
+    const isOwn = request.method === operation.method;
+    const isKnown = isOwn && (status in operation.responses || statusesOfHttp.includes(status));
+    if (isOwn && !isKnown) faults.push(['a status is in the document', '']);
+    if (isOwn && status === 405) faults.push(['a method of the document is allowed', '']);
+    if (status === 405 && !headers.has('allow')) faults.push(['405 says what is allowed', '']);
+    if (isOwn && status === 412) faults.push(...this.#schemaFaults(request, status, headers, problem));
+    if (this.#isOtherMethod(request) && status === 404) faults.push(['a path of another method answers 405', '']);
+    return faults;
+  }
+
+  #successFaults(request: WireRequest, { status, headers, body, isStream }: Answer): Array<[string, string]> {
+    const { operation, isPlain, mustFail, method } = request;
+    const faults: Array<[string, string]> = [];
+    if (method !== operation.method || !isPlain) return faults;
+    if (mustFail !== undefined) faults.push([`${mustFail} is refused`, '']);
+    if (!(status in operation.responses)) faults.push(['a status is in the document', '']);
+    else if (!isStream) faults.push(...this.#schemaFaults(request, status, headers, parse(body)));
+    else if (!/^(?:[0-9a-f]+\r\n)?retry: ?\d+\nevent: ?(?:ready|close)\n/.test(body.toString('utf8')))
+      faults.push(['a stream begins well', '']);
+    return faults;
+  }
+
+  #schemaFaults(
+    { operation }: WireRequest,
+    status: number,
+    headers: Answer['headers'],
+    body: unknown,
+  ): Array<[string, string]> {
+    const type = headers.get('content-type')?.split(';')[0] ?? '';
+    const faults = this.#document.answerFaults(operation, status, type, body);
+    return faults.slice(0, 1).map((fault) => ['an answer fits its schema', fault]);
+  }
+
+  /** A method of HTTP that the path does not have. (A HEAD is a GET, and OPTIONS is answered for all.) */
+  #isOtherMethod({ method, operation, isWellFormed, isPlain }: WireRequest): boolean {
+    const isKnown = ['GET', 'POST', 'PATCH', 'DELETE', 'PUT'].includes(method);
+    return isKnown && isWellFormed && isPlain && !this.#document.methodsOf(operation.path).includes(method);
+  }
+}
+
+function parse(body: Buffer): unknown {
+  if (body.length === 0) return undefined;
+  try {
+    return JSON.parse(body.toString('utf8'));
+  } catch {
+    return body.toString('utf8');
+  }
+}
+
+function isProblem(value: unknown): value is { status: number; code: string } {
+  if (typeof value !== 'object' || value === null) return false;
+  const { type, title, status, detail, code, errors = [] } = value as Record<string, unknown>;
+  const isFault = (fault: { path?: unknown; message?: unknown }) =>
+    typeof fault?.path === 'string' && typeof fault.message === 'string';
+  return (
+    [type, title, detail, code].every((member) => typeof member === 'string' && member !== '') &&
+    typeof status === 'number' &&
+    Array.isArray(errors) &&
+    errors.every(isFault)
+  );
+}
