@@ -32,6 +32,7 @@ import headersPlugin from './http/headers-plugin.ts';
 import openApiPlugin from './http/openapi-plugin.ts';
 import problemPlugin, { answerClientError, answerFrameworkError } from './http/problem-plugin.ts';
 import rateLimitsPlugin from './http/rate-limits-plugin.ts';
+import requestTargetPlugin from './http/request-target-plugin.ts';
 import { ProblemBody } from './http/schemas.ts';
 import turnsPlugin, { TurnResponse } from './http/turns-plugin.ts';
 import validationPlugin from './http/validation-plugin.ts';
@@ -77,6 +78,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   await app.register(headersPlugin, { overTls });
   await app.register(corsPlugin, { allowed });
   await app.register(problemPlugin);
+  await app.register(requestTargetPlugin);
   await app.register(closingPlugin);
   await app.register(crossSitePlugin, { own: config.publicUrl && new URL(config.publicUrl).origin, allowed });
   await app.register(connectionLimitPlugin, { streamsPerNode: config.streamsPerNode });

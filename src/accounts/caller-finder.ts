@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import { Problem } from '../errors.ts';
 import { bearerOf } from '../http/bearer.ts';
 import { forgetTicket, ticketOf } from '../http/ticket.ts';
+import { canonicalUuid } from '../http/uuid.ts';
 import type { Caller } from './caller.ts';
 import { SESSION_COOKIE, unauthenticated, wrongTicket, wrongToken } from './challenge.ts';
 import type { IdentityStore } from './identity-store.ts';
@@ -44,7 +45,9 @@ export function createCallerFinder(options: CallerFinderOptions): FindCaller {
       return caller;
     }
     if (ticket !== undefined) {
-      const caller = await tickets.find(ticket, (request.params as { id: string }).id);
+      // No schema has seen the address yet.
+      const boardId = canonicalUuid((request.params as { id: string }).id);
+      const caller = boardId === undefined ? undefined : await tickets.find(ticket, boardId);
       if (!caller) throw wrongTicket();
       return caller;
     }

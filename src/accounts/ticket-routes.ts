@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { notFound, Problem } from '../errors.ts';
-import { problemResponses, Timestamp, Uuid } from '../http/schemas.ts';
+import { problemResponses, Timestamp, uuidInput } from '../http/schemas.ts';
 import { unauthenticated } from './challenge.ts';
 
 const RETRY_AFTER_SECONDS = 60;
@@ -40,7 +40,7 @@ export const ticketRoutes: FastifyPluginAsyncTypebox<TicketRouteOptions> = async
         summary: 'Make a ticket for one stream of a board',
         description,
         security: [{ session: [] }],
-        params: Type.Object({ id: Uuid }),
+        params: Type.Object({ id: uuidInput() }),
         body: Type.Union([Type.Null(), Type.Object({}, { additionalProperties: false })], {
           description: 'None, or an empty object.',
         }),

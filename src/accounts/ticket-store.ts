@@ -32,7 +32,6 @@ export interface TicketStore {
    */
   create(caller: Caller, boardId: string): Promise<NewTicket | 'too many' | 'ended'>;
   /**
-   * @param boardId as it came, checked by nobody yet
    * @returns the caller that has made it, as by the same session, token or JWT; undefined when it opens this board no
    *   more, or never did
    */
@@ -108,7 +107,7 @@ const createSql = `
 const findSql = `
   with marked as (
     update tickets set used_at = now()
-    where ticket_hash = $1 and board_id::text = lower($2)
+    where ticket_hash = $1 and board_id = $2
       and ((used_at is null and expires_at > now()) or used_at < now() - interval '1 hour')
   )
   select ${userColumns}, coalesce(session_id, token_id) as "credentialId",
@@ -117,7 +116,7 @@ const findSql = `
     left join credentials on credentials.user_id = users.id
     left join sessions on sessions.id = session_id
     left join tokens on tokens.id = token_id
-  where ticket_hash = $1 and board_id::text = lower($2)
+  where ticket_hash = $1 and board_id = $2
     and (used_at is not null or tickets.expires_at > now())
     and (coalesce(sessions.expires_at, tokens.expires_at, jwt_ends_at) > now()
       or (token_id is not null and tokens.expires_at is null))`;

@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { notFound, Problem } from '../errors.ts';
-import { problemResponses, Uuid } from '../http/schemas.ts';
+import { problemResponses, uuidInput } from '../http/schemas.ts';
 import { NewToken } from './token.ts';
 
 const common = { tags: ['Who is calling'], security: [{ session: [] }] };
@@ -60,7 +60,7 @@ export const tokenRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         ...common,
         summary: 'End a token',
-        params: Type.Object({ id: Uuid }),
+        params: Type.Object({ id: uuidInput() }),
         response: {
           204: Type.Null({ description: 'Ended: it opens nothing from now on.' }),
           ...problemResponses(401, 404, 503),

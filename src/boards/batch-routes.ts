@@ -2,7 +2,7 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { jsonResponse, problemResponses, Uuid } from '../http/schemas.ts';
+import { jsonResponse, problemResponses, uuidInput } from '../http/schemas.ts';
 import { Batch, BatchResult, checkOperations, weighBatch } from './batch.ts';
 import { conflictResponse } from './conflict.ts';
 import { explainBatchRefusal } from './item-refusal.ts';
@@ -30,7 +30,7 @@ export const batchRoutes: FastifyPluginAsyncTypebox = async (app) => {
           'its item answers 412 `TB_CONFLICT`, with `current`, `base` and `conflicts` of the first of those. ' +
           'For the limit of writes each operation counts as a tenth of one. ' +
           'More than the board may hold is 409 `TB_LIMIT_REACHED`.',
-        params: Type.Object({ id: Uuid }),
+        params: Type.Object({ id: uuidInput() }),
         headers: writerHeaders,
         body: Batch,
         response: {

@@ -105,7 +105,7 @@ function isUnranked({ op, item }: Operation): boolean {
 function asOperationProblem(error: unknown, rows: Array<{ id: string }>): unknown {
   const { detail = '' } = error as { detail?: string };
   const [, id] = /\(([0-9a-f-]{36}), /.exec(detail) ?? [];
-  const index = rows.findIndex((row) => row.id.toLowerCase() === id);
+  const index = rows.findIndex((row) => row.id === id);
   const [fault] = asDatabaseProblem(error)?.errors ?? [];
   return fault && index >= 0 ? invalid(`/operations/${index}/item${fault.path}`, fault.message) : error;
 }

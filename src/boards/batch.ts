@@ -2,7 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import { type InputFault, invalidInput } from '../errors.ts';
-import { oneOf, Uuid } from '../http/schemas.ts';
+import { oneOf, Uuid, uuidInput } from '../http/schemas.ts';
 import { ItemPatch } from './board.ts';
 import { MAX_VERSION } from './if-match.ts';
 
@@ -13,7 +13,7 @@ const WRITES_PER_OPERATION = 0.1;
 const Operation = Type.Object(
   {
     op: oneOf(['create', 'update', 'delete']),
-    id: Type.Optional(Type.String({ format: 'uuid', description: 'Of the item, for `update` and `delete`.' })),
+    id: Type.Optional(uuidInput('Of the item, for `update` and `delete`.')),
     ifMatch: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -80,8 +80,8 @@ function findRepeats(operations: Operation[]): InputFault[] {
   const first = new Map<string, number>();
   return operations.flatMap(({ id }, index) => {
     if (id === undefined) return [];
-    const before = first.get(id.toLowerCase());
-    if (before === undefined) first.set(id.toLowerCase(), index);
+    const before = first.get(id);
+    if (before === undefined) first.set(id, index);
     else return [{ path: `/operations/${index}/id`, message: `is the item of /operations/${before} too` }];
     return [];
   });

@@ -4,12 +4,12 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { notFound } from '../errors.ts';
 import { formatCursor } from '../events/cursor.ts';
-import { emptyResponse, jsonResponse, pageLimit, problemResponses, Uuid } from '../http/schemas.ts';
+import { emptyResponse, jsonResponse, pageLimit, problemResponses, Uuid, uuidInput } from '../http/schemas.ts';
 import { BoardPatch, NewBoard } from './board.ts';
 import { explainRefusal } from './board-access.ts';
 import { sendWritten, writerHeaders, writerOf } from './writer.ts';
 
-const params = Type.Object({ id: Uuid });
+const params = Type.Object({ id: uuidInput() });
 const boardBody = Type.Object({ board: Type.Ref('Board') });
 const common = { tags: ['Boards and items'], security: [{ session: [] }] };
 
@@ -23,7 +23,7 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
       schema: {
         ...common,
         summary: 'My boards, the newest first',
-        querystring: Type.Object({ after: Type.Optional(Uuid), limit: pageLimit(50, 200) }),
+        querystring: Type.Object({ after: Type.Optional(uuidInput()), limit: pageLimit(50, 200) }),
         response: {
           200: Type.Object({
             boards: Type.Array(Type.Ref('Board')),

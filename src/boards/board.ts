@@ -1,7 +1,7 @@
 // A board, its members and its items as the API shows them, and what may be written to them.
 
 import { type Static, Type } from 'typebox';
-import { CursorText, oneOf, Timestamp, Uuid } from '../http/schemas.ts';
+import { CursorText, oneOf, Timestamp, Uuid, uuidInput } from '../http/schemas.ts';
 
 const nullableUuid = (description: string) => Type.Union([Uuid, Type.Null()], { description });
 const layout = oneOf(['canvas', 'list']);
@@ -84,7 +84,7 @@ export const BoardPatch = Type.Partial(Type.Object({ name: boardName, layout }),
 export type BoardPatch = Static<typeof BoardPatch>;
 
 /** Body of `POST /boards/:id/members`. */
-export const NewMember = Type.Object({ userId: Uuid, role: Role }, { additionalProperties: false });
+export const NewMember = Type.Object({ userId: uuidInput(), role: Role }, { additionalProperties: false });
 
 /** Body of `PATCH /boards/:id/members/:userId`. */
 export const MemberPatch = Type.Object({ role: Role }, { additionalProperties: false });

@@ -3,13 +3,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { notFound, Problem } from '../errors.ts';
-import { emptyResponse, jsonResponse, problemResponses, Uuid } from '../http/schemas.ts';
+import { emptyResponse, jsonResponse, problemResponses, uuidInput } from '../http/schemas.ts';
 import { Role } from './board.ts';
 import { explainRefusal } from './board-access.ts';
 import { type InviteEnd, NewInvite } from './invite.ts';
 import { sendWritten, writerHeaders, writerOf } from './writer.ts';
 
-const boardParams = Type.Object({ id: Uuid });
+const boardParams = Type.Object({ id: uuidInput() });
 const tokenParams = Type.Object({ token: Type.String({ minLength: 1, maxLength: 100 }) });
 const ended = 'One that was revoked, has expired or is used up answers 410 `TB_INVITE_ENDED`.';
 const common = { tags: ['Boards and items'], security: [{ session: [] }] };
@@ -95,7 +95,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ publicUrl: string | undef
         ...common,
         summary: 'Revoke an invite',
         description: 'For owners. Who has come by it stays.',
-        params: Type.Object({ id: Uuid, inviteId: Uuid }),
+        params: Type.Object({ id: uuidInput(), inviteId: uuidInput() }),
         headers: writerHeaders,
         response: {
           204: emptyResponse('Revoked, now or before.', 'Idempotent-Replayed'),

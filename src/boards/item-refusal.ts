@@ -42,7 +42,7 @@ export async function explainBatchRefusal(
 ): Promise<Problem> {
   const refusal = await explainRefusal(boards, 'edit', userId, boardId);
   const named = operations.flatMap(({ id, ...operation }, index) =>
-    id === undefined ? [] : [{ ...operation, id: id.toLowerCase(), at: `/operations/${index}` }],
+    id === undefined ? [] : [{ ...operation, id, at: `/operations/${index}` }],
   );
   const ids = named.map(({ id }) => id);
   const versions = await batches.readVersions(userId, boardId, ids);

@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { notFound } from '../errors.ts';
-import { emptyResponse, jsonResponse, problemResponses, Uuid } from '../http/schemas.ts';
+import { emptyResponse, jsonResponse, problemResponses, uuidInput } from '../http/schemas.ts';
 import { ItemPatch, NewItem } from './board.ts';
 import { explainRefusal } from './board-access.ts';
 import { conflictResponse } from './conflict.ts';
@@ -11,7 +11,7 @@ import { conditionalHeaders, parseIfMatch } from './if-match.ts';
 import { explainItemRefusal } from './item-refusal.ts';
 import { sendWritten, writerHeaders, writerOf } from './writer.ts';
 
-const itemParams = Type.Object({ id: Uuid, itemId: Uuid });
+const itemParams = Type.Object({ id: uuidInput(), itemId: uuidInput() });
 const itemBody = Type.Object({ item: Type.Ref('Item') });
 const itemDescription = 'The item. Its ETag is its version, quoted.';
 const common = { tags: ['Boards and items'], security: [{ session: [] }] };
@@ -29,7 +29,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
         description:
           'Without `rank` it goes to the end of the list. More items, or more bytes of texts and data (as JSON), than a ' +
           'board may hold are 409 `TB_LIMIT_REACHED`.',
-        params: Type.Object({ id: Uuid }),
+        params: Type.Object({ id: uuidInput() }),
         headers: writerHeaders,
         body: NewItem,
         response: {

@@ -3,13 +3,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { notFound } from '../errors.ts';
-import { emptyResponse, jsonResponse, problemResponses, Uuid } from '../http/schemas.ts';
+import { emptyResponse, jsonResponse, problemResponses, uuidInput } from '../http/schemas.ts';
 import { MemberPatch, NewMember } from './board.ts';
 import { explainRefusal } from './board-access.ts';
 import { sendWritten, writerHeaders, writerOf } from './writer.ts';
 
-const boardParams = Type.Object({ id: Uuid });
-const memberParams = Type.Object({ id: Uuid, userId: Uuid });
+const boardParams = Type.Object({ id: uuidInput() });
+const memberParams = Type.Object({ id: uuidInput(), userId: uuidInput() });
 const memberBody = Type.Object({ member: Type.Ref('Member') });
 const lastOwner = 'A board keeps at least one owner: what would take the last one answers 409 `TB_LAST_OWNER`.';
 const common = { tags: ['Boards and items'], security: [{ session: [] }] };

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { uuidInput } from '../http/schemas.ts';
 import type { Written } from './write-store.ts';
 
 export interface Writer {
@@ -35,12 +36,10 @@ export const writerHeaders = Type.Object({
     }),
   ),
   'stream-id': Type.Optional(
-    Type.String({
-      format: 'uuid',
-      description:
-        'The `streamId` of the writer’s own stream. In place of `changed` it gets `own`, with the `seq` of the event: ' +
+    uuidInput(
+      'The `streamId` of the writer’s own stream. In place of `changed` it gets `own`, with the `seq` of the event: ' +
         'a page that listens for `changed` is shown nothing. Of another user’s stream it changes nothing.',
-    }),
+    ),
   ),
 });
 
@@ -48,7 +47,7 @@ export function writerOf(request: FastifyRequest): Writer {
   const { 'idempotency-key': name, 'stream-id': streamId } = request.headers;
   return {
     userId: request.session.user.id,
-    streamId: typeof streamId === 'string' ? streamId.toLowerCase() : undefined,
+    streamId: typeof streamId === 'string' ? streamId : undefined,
     key: typeof name === 'string' ? { name, requestHash: hashRequest(request) } : undefined,
   };
 }
@@ -69,11 +68,22 @@ export function sendWritten(
 }
 
 /**
- * Of the JSON and not of its bytes: a client that makes the body anew for each attempt may order or space it
- * differently, and means the same. `1` and `1.0`, or `é` and `\u00e9`, are the same as well.
+ * Of what the request means and not of its bytes: a client that makes it anew for each attempt may write an id in
+ * capitals, or order and space the body differently. `1` and `1.0`, or `é` and `\u00e9`, are the same as well.
  */
-function hashRequest({ method, url, body }: Pick<FastifyRequest, 'method' | 'url' | 'body'>): Buffer {
-  return createHash('sha256').update(`${method} ${url}\n`).update(canonicalJson(body)).digest();
+function hashRequest(request: FastifyRequest): Buffer {
+  const { method, body } = request;
+  return createHash('sha256')
+    .update(`${method} ${canonicalPath(request)}\n`)
+    .update(canonicalJson(body))
+    .digest();
+}
+
+/** The route, with its parameters as the validation has left them; and the query, which no write reads. */
+function canonicalPath({ routeOptions, params, url }: FastifyRequest): string {
+  const [, query = ''] = /(\?.*)/s.exec(url) ?? [];
+  const ids = params as Record<string, string>;
+  return (routeOptions.url ?? '').replaceAll(/:(\w+)/g, (_parameter, name: string) => ids[name] ?? '') + query;
 }
 
 function canonicalJson(body: unknown): string {

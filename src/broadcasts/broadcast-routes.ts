@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { notFound, Problem } from '../errors.ts';
-import { problemResponses, Uuid } from '../http/schemas.ts';
+import { problemResponses, uuidInput } from '../http/schemas.ts';
 import { RecentAnswers } from '../recent-answers.ts';
 import { MAX_BODY_BYTES, NewBroadcast } from './broadcast.ts';
 import { encodeEntry } from './payload.ts';
@@ -47,15 +47,13 @@ export const broadcastRoutes: FastifyPluginAsyncTypebox<BroadcastRouteOptions> =
           'a node has taken them; dropped for a client that is slow, and where more is broadcast than can be told. ' +
           'The body may have 7 KB. A role that has ended, like a session, may be believed for a second.',
         security: [{ session: [] }],
-        params: Type.Object({ id: Uuid }),
+        params: Type.Object({ id: uuidInput() }),
         headers: Type.Object({
           'stream-id': Type.Optional(
-            Type.String({
-              format: 'uuid',
-              description:
-                'The `streamId` of the sender’s own stream, which is then not told. The others are told it in `from`, ' +
+            uuidInput(
+              'The `streamId` of the sender’s own stream, which is then not told. The others are told it in `from`, ' +
                 'to tell the pages of one user apart; that it is the sender’s, nobody has checked for them.',
-            }),
+            ),
           ),
         }),
         body: NewBroadcast,
@@ -67,10 +65,10 @@ export const broadcastRoutes: FastifyPluginAsyncTypebox<BroadcastRouteOptions> =
     },
     async (request, reply) => {
       const { id, name: userName } = request.session.user;
-      const boardId = request.params.id.toLowerCase();
+      const boardId = request.params.id;
       await assertMay(id, boardId);
       assertFits(request.body);
-      const streamId = request.headers['stream-id']?.toLowerCase();
+      const streamId = request.headers['stream-id'];
       const sender = { user: { id, name: userName }, ...(streamId !== undefined && { streamId }) };
       const entry = encodeEntry({ ...request.body, from: sender, at: new Date().toISOString() });
       await app.outbox.add(boardId, entry);

@@ -2,7 +2,14 @@
 
 import { type TSchema, Type } from 'typebox';
 
+/** A keyword of schemas of what comes in: its value goes on in lower case. */
+export const LOWER_CASE = 'x-lower-case';
+
+/** As answers tell it: in lower case. */
 export const Uuid = Type.String({ format: 'uuid' });
+/** In a path, query, header or body: a handler gets it in lower case, see `validation-plugin.ts`. */
+export const uuidInput = (description?: string) =>
+  Type.String({ format: 'uuid', [LOWER_CASE]: true, ...(description !== undefined && { description }) });
 export const Timestamp = Type.String({ format: 'date-time', description: 'RFC 3339, UTC, milliseconds.' });
 export const CursorText = Type.String({
   description: 'Names a place in the log of one board. Opaque: hand it back as it came.',

@@ -1,10 +1,12 @@
 // What every body, query and path must pass before a handler sees it.
 
-import { Ajv, type Options } from 'ajv';
+import { Ajv, type Options, type SchemaValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { escapePointer, invalid } from '../errors.ts';
+import { LOWER_CASE } from './schemas.ts';
+import { canonicalUuid } from './uuid.ts';
 
 const MAX_DEPTH = 100;
 
@@ -36,8 +38,17 @@ export default fastifyPlugin(
 function createAjv(options: Options): Ajv {
   const ajv = new Ajv({ allErrors: true, removeAdditional: false, useDefaults: true, ...options });
   addFormats.default(ajv);
+  // Its own takes `urn:uuid:…` too.
+  ajv.addFormat('uuid', (text) => canonicalUuid(text) !== undefined);
+  ajv.addKeyword({ keyword: LOWER_CASE, type: 'string', schema: false, modifying: true, validate: toLowerCase });
   return ajv;
 }
+
+/** One spelling for whoever compares, and for the database. */
+const toLowerCase: SchemaValidateFunction = (text: string, context) => {
+  if (context) context.parentData[context.parentDataProperty] = text.toLowerCase();
+  return true;
+};
 
 /**
  * NUL and lone surrogates are JSON but no PostgreSQL text; 1e400 is JSON, becomes Infinity here and would be stored

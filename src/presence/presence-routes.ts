@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { notFound, unavailable } from '../errors.ts';
-import { problemResponses, Timestamp, Uuid } from '../http/schemas.ts';
+import { problemResponses, Timestamp, Uuid, uuidInput } from '../http/schemas.ts';
 import { RegistryUnavailable } from '../liveness/stream-registry.ts';
 import { MOST_NAMED } from './presence-frames.ts';
 
@@ -29,7 +29,7 @@ export const presenceRoutes: FastifyPluginAsyncTypebox<PresenceRouteOptions> = a
           'Whoever has closed it is missing here at once, and leaves in the streams (event `presence`) a few seconds ' +
           'later, unless he or she comes back. While the nodes cannot reach each other the answer is 503.',
         security: [{ session: [] }],
-        params: Type.Object({ id: Uuid }),
+        params: Type.Object({ id: uuidInput() }),
         response: {
           200: Type.Object({
             users: Type.Array(PresentOnBoard, { maxItems: MOST_NAMED, description: 'In the order of their ids.' }),

@@ -4,7 +4,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { notFound, Problem } from '../errors.ts';
 import { asProblem, sendProblem } from '../http/problem-plugin.ts';
-import { problemResponses, Uuid } from '../http/schemas.ts';
+import { problemResponses, uuidInput } from '../http/schemas.ts';
 import { readEventPage } from './event-page.ts';
 import { closeFrame } from './frame.ts';
 import { streamDescription } from './stream-description.ts';
@@ -48,7 +48,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
         summary: 'Follow a board',
         description: streamDescription,
         security: [{ session: [] }],
-        params: Type.Object({ id: Uuid }),
+        params: Type.Object({ id: uuidInput() }),
         headers: StreamHeaders,
         querystring: StreamQuery,
         response: {
