@@ -5,6 +5,7 @@ import { type InputFault, invalidInput } from '../errors.ts';
 import { oneOf, Uuid, uuidInput } from '../http/schemas.ts';
 import { ItemPatch } from './board.ts';
 import { MAX_VERSION } from './if-match.ts';
+import { checkDataPatch, checkNewData } from './item-data.ts';
 
 export const MAX_OPERATIONS = 500;
 /** A batch counts as so much of a write for each of its operations, and as one at least. */
@@ -53,6 +54,10 @@ export type BatchResult = Static<typeof BatchResult>;
 export function checkOperations(operations: Operation[]): void {
   const faults = [...operations.flatMap(findFaults), ...findRepeats(operations)];
   if (faults.length > 0) throw invalidInput(faults);
+  for (const [index, { op, item = {} }] of operations.entries()) {
+    const check = op === 'create' ? checkNewData : checkDataPatch;
+    check(item, `/operations/${index}/item`);
+  }
 }
 
 function findFaults({ op, id, ifMatch, item }: Operation, index: number): InputFault[] {

@@ -44,7 +44,8 @@ const data = Type.Object(
   {},
   {
     additionalProperties: true,
-    description: 'Any JSON object of at most 16 KiB, counted with a space after each colon and comma.',
+    description:
+      'Any JSON object of at most 16 KiB, counted without blanks between its parts. A patch of it may have 64 KiB.',
   },
 );
 const itemFields = {

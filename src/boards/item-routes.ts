@@ -8,6 +8,7 @@ import { ItemPatch, NewItem } from './board.ts';
 import { explainRefusal } from './board-access.ts';
 import { conflictResponse } from './conflict.ts';
 import { conditionalHeaders, parseIfMatch } from './if-match.ts';
+import { checkDataPatch, checkNewData } from './item-data.ts';
 import { explainItemRefusal } from './item-refusal.ts';
 import { sendWritten, writerHeaders, writerOf } from './writer.ts';
 
@@ -40,6 +41,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const writer = writerOf(request);
+      checkNewData(request.body);
       const created = await app.items.create(writer, request.params.id, request.body);
       if (!created) throw await explainRefusal(app.boards, 'edit', writer.userId, request.params.id);
       const { id, boardId, version } = created.resource;
@@ -62,7 +64,8 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const { id, itemId } = request.params;
       const item = await app.items.get(request.session.user.id, id, itemId);
       if (!item) throw notFound();
-      return reply.header('etag', `"${item.version}"`).send({ item });
+      reply.header('etag', `"${item.version}"`).type('application/json; charset=utf-8');
+      return reply.serializer((payload) => payload as string).send(`{"item":${item.json}}` as never);
     },
   );
 
@@ -88,6 +91,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { id: boardId, itemId } = request.params;
       const writer = writerOf(request);
+      checkDataPatch(request.body);
       const address = { boardId, itemId, versions: parseIfMatch(request.headers['if-match']) };
       const updated = await app.items.update(writer, address, request.body);
       if (!updated) throw await explainItemRefusal(app, writer.userId, address, request.body);

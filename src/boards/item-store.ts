@@ -9,13 +9,19 @@ import type { Writer } from './writer.ts';
 
 export interface ItemStore {
   /** @returns undefined when there is no such item or the user is no member of the board */
-  get(userId: string, boardId: string, itemId: string): Promise<Item | undefined>;
+  get(userId: string, boardId: string, itemId: string): Promise<FoundItem | undefined>;
   /** Without a rank the item goes to the end of the list. @returns undefined when the writer may not write there */
   create(writer: Writer, boardId: string, item: NewItem): Promise<Written<Item> | undefined>;
   /** @returns undefined when there is no such item in such a version or the writer may not write there */
   update(writer: Writer, item: ItemAddress, patch: ItemPatch): Promise<Written<Item> | undefined>;
   /** @returns undefined when there is no such item in such a version or the writer may not write there */
   delete(writer: Writer, item: ItemAddress): Promise<Written<null> | undefined>;
+}
+
+export interface FoundItem {
+  /** As the database writes it, which is how events and snapshots show it: `1.0` stays `1.0`. */
+  json: string;
+  version: number;
 }
 
 export interface ItemAddress {
@@ -43,13 +49,13 @@ const assignments: Record<keyof ItemPatch, (parameter: string) => string> = {
 export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
   return {
     async get(userId, boardId, itemId) {
-      const { rows } = await pool.query<{ item: Item }>({
+      const { rows } = await pool.query<FoundItem>({
         name: 'item-get',
-        text: `select item_object(items) as item from items join members using (board_id)
+        text: `select item_object(items)::text as json, items.version from items join members using (board_id)
                where items.id = $1 and board_id = $2 and members.user_id = $3`,
         values: [itemId, boardId, userId],
       });
-      return rows[0]?.item;
+      return rows[0];
     },
 
     async create(writer, boardId, { text, x, y, color, rank, data }) {

@@ -40,14 +40,21 @@ const passingStates = new Set([
 const connectionMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed)/;
 
-/** Faults of the input that the schema of a request cannot see: the field of each check constraint. */
-const fieldOfConstraint = new Map([
-  ['items_text', '/text'],
-  ['items_x', '/x'],
-  ['items_y', '/y'],
-  ['items_color', '/color'],
-  ['items_rank', '/rank'],
-  ['items_data', '/data'],
+const TOO_MUCH = 'is more than a board can keep';
+
+/** Faults of the input that the schema of a request cannot see: the field of each check constraint, and what it says. */
+const faultOfConstraint = new Map([
+  ['items_text', { path: '/text', message: TOO_MUCH }],
+  ['items_x', { path: '/x', message: TOO_MUCH }],
+  ['items_y', { path: '/y', message: TOO_MUCH }],
+  ['items_color', { path: '/color', message: TOO_MUCH }],
+  ['items_rank', { path: '/rank', message: TOO_MUCH }],
+  // Also of what a merge patch makes of the data that are there, which no look at the request could tell.
+  ['items_data', { path: '/data', message: 'must be at most 16 KiB as JSON without blanks' }],
+  ['items_data_depth', { path: '/data', message: 'must not be nested more than 99 levels deep' }],
+  ['items_data_values', { path: '/data', message: 'holds a number that a double does not keep, or a forbidden name' }],
+  ['invites_max_uses', { path: '/maxUses', message: TOO_MUCH }],
+  ['invites_expires_at', { path: '/expiresInHours', message: TOO_MUCH }],
 ]);
 
 /** Faults that only the whole of the board's members shows, by the constraint that holds them. */
@@ -99,8 +106,6 @@ export function asDatabaseProblem(error: unknown): Problem | undefined {
   // The board was deleted between the look at the membership and the end of the statement.
   if (code === FOREIGN_KEY_VIOLATION && constraint?.endsWith('_board_id_fkey')) return notFound();
   if (constraint === undefined) return undefined;
-  const field = code === CHECK_VIOLATION ? fieldOfConstraint.get(constraint) : undefined;
-  return field === undefined
-    ? problemOfConstraint.get(constraint)?.((error as Error).message)
-    : invalid(field, 'is more than a board can keep');
+  const fault = code === CHECK_VIOLATION ? faultOfConstraint.get(constraint) : undefined;
+  return fault ? invalid(fault.path, fault.message) : problemOfConstraint.get(constraint)?.((error as Error).message);
 }

@@ -310,27 +310,34 @@ t.test('a new item has defaults, an address, a version and every field that it w
 
 t.test('the limits of an item are those that are stated, on creation and on change', async (t) => {
   const { boardId, path } = await makeItem();
-  // {"a": "…"} as PostgreSQL writes it is 9 bytes longer than what is inside.
-  const data = (bytes: number) => ({ a: 'x'.repeat(bytes - 9) });
+  const data = (bytes: number) => ({ a: 'x'.repeat(bytes - '{"a":""}'.length) });
+  // PostgreSQL writes a blank behind each comma, which nobody sent and nobody is held to.
+  const ones = (bytes: number) => ({ ', :': Array.from({ length: (bytes - '{", :":[1]}'.length) / 2 + 1 }, () => 1) });
   const fine = [
     { text: 'x'.repeat(10_000) },
     { text: '👋'.repeat(10_000) },
     { x: Number.MAX_VALUE, y: Number.MIN_VALUE },
     { rank: `a0${'z'.repeat(198)}` },
     { data: data(16 * 1024) },
-    { data: { b: 'ü'.repeat(8187) } },
+    { data: { b: 'ü'.repeat(8188) } },
+    { data: ones(16 * 1024 - 1) },
   ];
   for (const fields of fine) {
     const about = JSON.stringify(fields).slice(0, 40);
     const created = await ada.post(`/boards/${boardId}/items`, { text: '', ...fields });
     t.equal(created.status, 201, about);
     t.match(created.body.item, fields);
-    const patched = await ada.patch(path, 'data' in fields ? { data: { a: null, b: null, ...fields.data } } : fields);
+    const isData = 'data' in fields;
+    const patched = await ada.patch(
+      path,
+      isData ? { data: { a: null, b: null, ', :': null, ...fields.data } } : fields,
+    );
     t.equal(patched.status, 200, about);
     t.match(patched.body.item, fields);
   }
 
   const stored = 'is more than a board can keep';
+  const size = 'must be at most 16 KiB as JSON without blanks';
   const faults: Array<[string, string, string | RegExp]> = [
     [JSON.stringify({ text: 'x'.repeat(10_001) }), '/text', 'must NOT have more than 10000 characters'],
     ['{"text":5}', '/text', 'must be string'],
@@ -350,8 +357,9 @@ t.test('the limits of an item are those that are stated, on creation and on chan
     ['{"data":[]}', '/data', 'must be object'],
     ['{"data":null}', '/data', 'must be object'],
     ['{"data":"{}"}', '/data', 'must be object'],
-    [JSON.stringify({ data: data(16 * 1024 + 1) }), '/data', stored],
-    [JSON.stringify({ data: { b: 'ü'.repeat(8188) } }), '/data', stored],
+    [JSON.stringify({ data: data(16 * 1024 + 1) }), '/data', size],
+    [JSON.stringify({ data: { b: 'ü'.repeat(8189) } }), '/data', size],
+    [JSON.stringify({ data: ones(16 * 1024 + 1) }), '/data', size],
     ...['id', 'boardId', 'version', 'createdBy', 'createdAt', 'updatedBy', 'updatedAt', 'colour'].map(
       (field): [string, string, string] => [`{"${field}":1}`, `/${field}`, 'is not a field that is known here'],
     ),
@@ -373,11 +381,25 @@ t.test('the limits of an item are those that are stated, on creation and on chan
   t.same((await ada.get(`/boards/${boardId}`)).body, before, 'nothing of it was written');
 });
 
+t.test(
+  'a patch of data that removes all and sets as much anew is fine; a much larger one is not looked at',
+  async (t) => {
+    const many = (first: number, value: unknown) =>
+      Object.fromEntries(Array.from({ length: 1500 }, (_, index) => [`k${first + index}`, value]));
+    const { path } = await makeItem({ text: '', data: many(1000, 1) });
+    const renewed = await ada.patch(path, { data: { ...many(1000, null), ...many(3000, 1) } });
+    t.same(renewed.body.item?.data, many(3000, 1));
+    sameProblem(t, await ada.patch(path, { data: { a: 'x'.repeat(64 * 1024) } }), 'TB_INVALID', {
+      errors: [{ path: '/data', message: 'must be at most 64 KiB as JSON without blanks' }],
+    });
+  },
+);
+
 t.test('data that grows by patches is held to the same limit', async (t) => {
   const { path } = await makeItem();
   t.equal((await ada.patch(path, { data: { a: 'x'.repeat(9000) } })).status, 200);
   sameProblem(t, await ada.patch(path, { data: { b: 'x'.repeat(9000) } }), 'TB_INVALID', {
-    errors: [{ path: '/data', message: 'is more than a board can keep' }],
+    errors: [{ path: '/data', message: 'must be at most 16 KiB as JSON without blanks' }],
   });
   t.same(Object.keys((await ada.get(path)).body.item.data), ['a']);
 });
@@ -484,6 +506,34 @@ t.test('concurrent patches of different fields, and of different members of data
     answers.map(({ body }) => body.item.version).sort((a, b) => a - b),
     numbers.concat(20, 21, 22, 23, 24).map((n) => n + 2),
   );
+});
+
+t.test('a document is the same text in events, snapshots and answers, whoever wrote it', async (t) => {
+  const { boardId, path, item } = await makeItem();
+  const cookie = { cookie: ada.cookie };
+  const textOf = async (path: string, headers = {}) =>
+    (await fetch(node.url + path, { headers: { ...cookie, ...headers } })).text();
+  const documents = ['{"n": 1.0}', '{"n": 1, "a": [1.50, -0.0, 1e-7]}', '{"n": 1.00, "a": [1.5, 0, 0.00000010]}'];
+  for (const [index, document] of documents.entries()) {
+    await database.sql(
+      `set extra_float_digits = -15; update items set data = '${document}', x = 0.1::float8 + 0.2::float8, text = '${index}'
+       where id = '${item.id}'; reset extra_float_digits`,
+    );
+    // Equal in all numbers, thus no event: then all must stay as they are.
+    await database.sql(
+      `update items set data = '${document.replace('"n": 1', '"n": 1.0000').replace('.0000.', '.0000')}', x = x where id = $1`,
+      [item.id],
+    );
+    const texts = [
+      await textOf(path),
+      await textOf(`/boards/${boardId}`),
+      await textOf(`/boards/${boardId}/events`, json),
+    ].map((text) => text.slice(text.lastIndexOf('"x":')));
+    const [one] = texts;
+    const shown = one?.slice(0, one.indexOf(',"version"'));
+    t.match(shown, /^"x":0\.30000000000000004,/);
+    for (const text of texts) t.ok(text.startsWith(`${shown},`), text.slice(0, 200));
+  }
 });
 
 t.test('a PATCH that changes nothing keeps the version and is no event', async (t) => {

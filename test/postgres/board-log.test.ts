@@ -208,6 +208,88 @@ t.test('what would escape the log, or be two boards at once, is refused', async 
   t.equal(await checkGapless(t, boardId), 2);
 });
 
+t.test('the tables refuse what the API refuses, by a constraint, and take what it takes', async (t) => {
+  const boardId = await createBoard();
+  const [userId, otherId] = [await createUser(), await createUser()];
+  const nested = (levels: number) => `{"a": ${'['.repeat(levels)}${']'.repeat(levels)}}`;
+  const item = (data: string) => ['insert into items (board_id, text, data) values ($1, $2, $3)', boardId, '', data];
+  const ones = (count: number) => `{"a": [${Array.from({ length: count }, () => 1)}]}`;
+  const refused: Array<[string, Array<string | undefined>]> = [
+    ['items_data', item('[]')],
+    ['items_data', item('null')],
+    ['items_data', item(ones(8189))],
+    ['items_data', item(`{"a": 1${'0'.repeat(17_000)}}`)],
+    ['items_data_depth', item(nested(100))],
+    ['items_data_depth', item(nested(6000))],
+    ...[
+      '1e500',
+      '-1e309',
+      '1e-500',
+      '12345678901234567890',
+      '9007199254740993',
+      '0.1000000000000000055',
+      '4.9e-324',
+    ].map((number): [string, string[]] => ['items_data_values', item(`{"a": [{"b": ${number}}]}`) as string[]]),
+    ['items_data_values', item('{"a": {"__proto__": 1}}')],
+    ['items_data_values', item('{"a": [{"constructor": {"prototype": 1}}]}')],
+    ['items_x', [`insert into items (board_id, text, x) values ($1, '', 'Infinity')`, boardId]],
+    ['items_y', [`insert into items (board_id, text, y) values ($1, '', 'NaN')`, boardId]],
+    ['items_color', [`insert into items (board_id, text, color) values ($1, '', 'mauve')`, boardId]],
+    ['items_rank', [`insert into items (board_id, text, rank) values ($1, '', 'b0')`, boardId]],
+    ['items_text', ['insert into items (board_id, text) values ($1, $2)', boardId, 'x'.repeat(10_001)]],
+    ['boards_layout_check', [`update boards set layout = 'grid' where id = $1`, boardId]],
+    ['members_role_check', [`insert into members (board_id, user_id, role) values ($1, $2, 'admin')`, boardId, userId]],
+    ...[
+      `'admin', null, now() + interval '1 day'`,
+      `'editor', 10001, now() + interval '1 day'`,
+      `'editor', 0, now() + interval '1 day'`,
+      `'editor', 1, 'infinity'`,
+      `'editor', 1, now() + interval '366 days'`,
+    ].map((values, index): [string, Array<string | undefined>] => [
+      ['invites_role_check', 'invites_max_uses', 'invites_max_uses_check'][index] ?? 'invites_expires_at',
+      [
+        `insert into invites (board_id, created_by, role, max_uses, expires_at) values ($1, $2, ${values})`,
+        boardId,
+        userId,
+      ],
+    ]),
+    ['users_created_at', [`update users set created_at = 'infinity' where id = $1`, userId]],
+    ['credentials_email_form', [`insert into credentials values ($1, 'no address', '$argon2id$')`, userId]],
+    ...['x'.repeat(65), 'a b', 'é', 'a\n'].map((id): [string, Array<string | undefined>] => [
+      'board_events_mutation_id',
+      [
+        `with said as materialized (select set_config('teamboard.mutation_id', $2, true) as id)
+         insert into items (board_id, text) select $1, '' from said`,
+        boardId,
+        id,
+      ],
+    ]),
+  ];
+  for (const [constraint, [text = '', ...values]] of refused) {
+    await t.rejects(sql(text, values), { code: '23514', constraint }, `${text} ${String(values.at(-1)).slice(0, 60)}`);
+  }
+  const taken = [
+    nested(99),
+    ones(8188),
+    '{"a": [1.7976931348623157e308, -5e-324, 0.1, 1e21, 123456789012345680000, 0.00, 1.10], "12345678901234567890": ""}',
+    '{"a": "\\"12345678901234567890, 1e500", "b": "__proto__", "constructor": {"a": "\\"prototype\\": 1"}}',
+  ];
+  for (const data of taken) await t.resolves(sql(String(item(data)[0]), item(data).slice(1)), data.slice(0, 60));
+  await sql(`insert into members (board_id, user_id, role, created_at) values ($1, $2, 'owner', 'infinity')`, [
+    boardId,
+    otherId,
+  ]);
+  await sql(`update members set created_at = 'infinity' where board_id = $1`, [boardId]);
+  const [member] = await sql(
+    `select isfinite(created_at) as ok, member_object(members)::text = (select object::text from board_events
+       where board_id = $1 and resource = 'member' order by seq desc limit 1) as told
+     from members where board_id = $1`,
+    [boardId],
+  );
+  t.strictSame(member, { ok: true, told: true }, 'when somebody joined is what the log says');
+  t.equal(await checkGapless(t, boardId), 1 + taken.length + 1);
+});
+
 t.test('a role that may only write items is recorded and cannot write the log', async (t) => {
   const boardId = await createBoard();
   await sql('create role importer; grant insert on items to importer; grant usage on schema public to importer');
