@@ -2,6 +2,7 @@
 // for the end of sessions and tokens.
 
 import type { Client, Notification } from 'pg';
+import { Task } from '../background/task.ts';
 import type { Logger } from '../logger.ts';
 import { DedicatedConnection } from '../postgres/dedicated-connection.ts';
 import { ACCESS_CHANNEL, boardOf, channelOf } from './channel.ts';
@@ -25,17 +26,32 @@ export interface ListenerReceiver {
   onConnected(epoch: string): void;
 }
 
+/** What one connection has registered. It dies with the connection. */
+interface Session {
+  client: Client;
+  /** Boards whose channel the server has said to hear. */
+  heard: Set<string>;
+  /** The same when all that has been sent to it is answered. */
+  told: Set<string>;
+}
+
+/**
+ * Desired state: the boards that should be heard, and those that the present connection hears. One loop sends LISTEN and
+ * UNLISTEN until the two agree, whatever changes while a statement is under way, and on whichever connection.
+ */
 export class Listener {
   readonly #receivers: ListenerReceiver[] = [];
   readonly #broadcastReceivers: Array<(boardId: string, payload: string) => void> = [];
   readonly #connection: DedicatedConnection;
+  readonly #agree: Task;
   /** Boards that should be heard. */
   readonly #wanted = new Set<string>();
-  /** Boards whose channel the present connection has registered. */
-  readonly #registered = new Set<string>();
-  readonly #toRegister = new Set<string>();
-  readonly #toRelease = new Set<string>();
-  #registering: Promise<void> | undefined;
+  /** Boards for which what is heard may differ from what is wanted. All others agree. */
+  readonly #unsettled = new Set<string>();
+  /** Told when the board is heard, or not wanted any more, or cannot be heard now. */
+  readonly #waiting = new Map<string, Array<() => void>>();
+  /** Undefined while there is no connection. */
+  #session: Session | undefined;
   #epoch = '';
 
   /** @param connectionString must lead to PostgreSQL itself or to a pooler in session mode */
@@ -45,7 +61,13 @@ export class Listener {
       name: 'listener',
       log,
       onConnect: (client) => this.#onConnect(client),
+      onLost: () => this.#onLost(),
       probe: (client) => this.#probe(client),
+    });
+    this.#agree = new Task({
+      run: () => this.#registerBatch(),
+      // The connection says it all.
+      failures: { failed: () => {}, worked: () => {} },
     });
   }
 
@@ -77,7 +99,7 @@ export class Listener {
   }
 
   async stop(): Promise<void> {
-    await this.#connection.stop();
+    await Promise.all([this.#agree.stop(), this.#connection.stop()]);
   }
 
   /**
@@ -89,31 +111,50 @@ export class Listener {
   async listen(boardId: string): Promise<void> {
     channelOf(boardId);
     this.#wanted.add(boardId);
-    this.#toRelease.delete(boardId);
-    if (this.#registered.has(boardId)) return;
-    this.#toRegister.add(boardId);
-    await this.#register(this.#connection.client);
+    this.#settle(boardId);
+    await this.#untilSettled(boardId);
   }
 
   unlisten(boardId: string): void {
     this.#wanted.delete(boardId);
-    this.#toRegister.delete(boardId);
-    if (!this.#registered.has(boardId)) return;
-    this.#toRelease.add(boardId);
-    void this.#register(this.#connection.client);
+    this.#settle(boardId);
+  }
+
+  #settle(boardId: string): void {
+    this.#unsettled.add(boardId);
+    this.#agree.wake();
+  }
+
+  /** And will be: an UNLISTEN under way counts from when it was sent. */
+  #isHeard(boardId: string): boolean {
+    return this.#session?.heard.has(boardId) === true && this.#session.told.has(boardId);
+  }
+
+  async #untilSettled(boardId: string): Promise<void> {
+    if (!this.#session || this.#isHeard(boardId)) return;
+    await new Promise<void>((resolve) => {
+      const waiting = this.#waiting.get(boardId);
+      if (waiting) waiting.push(resolve);
+      else this.#waiting.set(boardId, [resolve]);
+    });
   }
 
   async #onConnect(client: Client): Promise<void> {
     client.on('notification', (notification) => this.#onNotification(notification));
-    this.#registered.clear();
-    this.#toRelease.clear();
-    for (const boardId of this.#wanted) this.#toRegister.add(boardId);
-    await this.#registering;
     await client.query(`listen ${ACCESS_CHANNEL}`);
-    while (this.#toRegister.size > 0) await this.#registerBatch(client);
+    this.#session = { client, heard: new Set(), told: new Set() };
+    for (const boardId of this.#wanted) this.#unsettled.add(boardId);
+    this.#agree.hurry();
+    // What is opened from here on waits for its own channel, and reads its head after that.
+    await Promise.all([...this.#wanted].map((boardId) => this.#untilSettled(boardId)));
     const { rows } = await client.query<{ epoch: string }>('select current_epoch() as epoch');
     this.#epoch = rows[0]?.epoch ?? '';
     for (const receiver of this.#receivers) receiver.onConnected(this.#epoch);
+  }
+
+  #onLost(): void {
+    this.#session = undefined;
+    for (const boardId of [...this.#waiting.keys()]) this.#tellSettled(boardId);
   }
 
   #onNotification({ channel, payload = '' }: Notification): void {
@@ -132,48 +173,61 @@ export class Listener {
     for (const receiver of this.#receivers) receiver.onNotification(boardId, head);
   }
 
-  /** One round trip at a time: what is asked for meanwhile goes with the next. */
-  async #register(client: Client | undefined): Promise<void> {
-    if (!client) return;
-    this.#registering ??= this.#registerAll(client);
-    await this.#registering;
-  }
-
-  async #registerAll(client: Client): Promise<void> {
+  async #registerBatch(): Promise<number | undefined> {
+    const session = this.#session;
+    // The next connection begins with all that is wanted.
+    if (!session) return;
+    const batch = [...this.#unsettled].slice(0, BATCH);
+    for (const boardId of batch) this.#unsettled.delete(boardId);
+    const register = batch.filter((boardId) => this.#wanted.has(boardId) && !session.heard.has(boardId));
+    const release = batch.filter((boardId) => !this.#wanted.has(boardId) && session.heard.has(boardId));
     try {
-      while (this.#connection.client === client && this.#toRegister.size + this.#toRelease.size > 0) {
-        await this.#registerBatch(client);
-      }
+      await send(session, register, release);
     } catch (error) {
-      this.#connection.reconnect(client, error as Error);
-    } finally {
-      this.#registering = undefined;
+      for (const boardId of batch) this.#unsettled.add(boardId);
+      this.#connection.reconnect(session.client, error as Error);
+      throw error;
     }
+    if (session === this.#session) for (const boardId of batch) this.#tellSettled(boardId);
+    return this.#unsettled.size > 0 ? 0 : undefined;
   }
 
-  async #registerBatch(client: Client): Promise<void> {
-    const register = [...this.#toRegister].slice(0, BATCH);
-    const release = [...this.#toRelease].slice(0, BATCH);
-    for (const boardId of register) this.#toRegister.delete(boardId);
-    for (const boardId of release) this.#toRelease.delete(boardId);
-    await client.query(
-      [
-        ...register.map((boardId) => `listen "${channelOf(boardId)}"`),
-        ...release.map((boardId) => `unlisten "${channelOf(boardId)}"`),
-      ].join(';'),
-    );
-    for (const boardId of register) this.#registered.add(boardId);
-    for (const boardId of release) this.#registered.delete(boardId);
+  /** Not when it has become unsettled again meanwhile: the next round trip tells. */
+  #tellSettled(boardId: string): void {
+    if (this.#session && this.#wanted.has(boardId) && !this.#isHeard(boardId)) return;
+    for (const resolve of this.#waiting.get(boardId) ?? []) resolve();
+    this.#waiting.delete(boardId);
   }
 
-  /** An answer alone does not prove that this session is still registered: a pooler may have given us another. */
+  /**
+   * An answer alone does not prove that this session is still registered: a pooler may have given us another. And a
+   * number alone does not prove which channels they are. One text of 10,000 names is read in a few milliseconds.
+   */
   async #probe(client: Client): Promise<void> {
-    const { rows } = await client.query<{ count: number }>(
-      'select count(*)::int as count from pg_listening_channels()',
+    // Statements of a connection are answered in turn: this one after all that was sent before.
+    const expected = new Set([...(this.#session?.told ?? [])].map(channelOf)).add(ACCESS_CHANNEL);
+    const { rows } = await client.query<{ names: string | null }>(
+      `select string_agg(name, ',') as names from pg_listening_channels() name`,
     );
-    const registered = this.#registered.size + 1;
-    if (rows[0]?.count !== registered) {
-      throw new Error(`the server hears ${rows[0]?.count} channels for us instead of ${registered}`);
-    }
+    const heard = rows[0]?.names?.split(',') ?? [];
+    const foreign = heard.find((name) => !expected.delete(name));
+    const [missing] = expected;
+    if (missing !== undefined) throw new Error(`the server does not hear ${missing} for us any more`);
+    if (foreign !== undefined) throw new Error(`the server hears ${foreign} for us, which nobody has asked for`);
   }
+}
+
+/** One round trip. */
+async function send({ client, heard, told }: Session, register: string[], release: string[]): Promise<void> {
+  if (register.length + release.length === 0) return;
+  for (const boardId of register) told.add(boardId);
+  for (const boardId of release) told.delete(boardId);
+  await client.query(
+    [
+      ...register.map((boardId) => `listen "${channelOf(boardId)}"`),
+      ...release.map((boardId) => `unlisten "${channelOf(boardId)}"`),
+    ].join(';'),
+  );
+  for (const boardId of register) heard.add(boardId);
+  for (const boardId of release) heard.delete(boardId);
 }

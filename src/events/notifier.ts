@@ -34,6 +34,9 @@ export class Notifier {
         this.#client = client;
         this.#send.hurry();
       },
+      onLost: () => {
+        this.#client = undefined;
+      },
       probe: (client) => watch.look(client),
     });
     this.#send = new Task({
@@ -67,8 +70,6 @@ export class Notifier {
       await client.query({ name: 'notifier-notify', text: notifySql, values: [batch] });
     } catch (error) {
       for (const boardId of batch) this.#pending.add(boardId);
-      // It is opened again, unless that has happened already, and hands over its successor.
-      if (this.#client === client) this.#client = undefined;
       this.#connection.reconnect(client, error as Error);
       throw error;
     }

@@ -19,6 +19,8 @@ export interface DedicatedConnectionOptions {
   log: Logger;
   /** Called with each new connection before it counts as up; a rejection drops it and connects again. */
   onConnect: (client: pg.Client) => Promise<void>;
+  /** Called when a connection is of no use any more that `onConnect` was called with. */
+  onLost?: () => void;
   /** Called every 5 s; a rejection, or no answer within 2 s, drops the connection. */
   probe: (client: pg.Client) => Promise<void>;
 }
@@ -106,6 +108,7 @@ export class DedicatedConnection {
     } finally {
       this.#client = undefined;
       this.#current = undefined;
+      this.#options.onLost?.();
       if (this.#stopping.signal.aborted) await Promise.race([client.end().catch(() => {}), delay(500)]);
       socket.destroy();
     }

@@ -1,5 +1,6 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { Listener } from '../../src/events/listener.ts';
+import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
 import { useDatabase } from '../helpers/node.ts';
 import { until } from '../helpers/until.ts';
 
@@ -48,4 +49,129 @@ t.test('the listener registers in batches, hears what it registered, and nothing
   }
   await until(() => ended.length === 5, 'all that was announced');
   t.strictSame(ended[0], [ids[0], ids[1]]);
+});
+
+/** A listener whose database is 30 ms away, and what it is told of broadcasts, which no sweep brings later. */
+async function startFarAway(t: Test) {
+  const proxy = await startFaultyProxy(t, database.url);
+  proxy.slow(30);
+  const lines: string[] = [];
+  const log = { info: () => {}, warn: (details: object) => void lines.push(JSON.stringify(details)) };
+  const listener = new Listener({ connectionString: proxy.url, log });
+  const heard = new Set<string>();
+  listener.subscribeToBroadcasts((boardId, payload) => void heard.add(`${boardId} ${payload}`));
+  let connects = 0;
+  listener.subscribe({
+    onNotification: () => {},
+    onAccessEnded: () => {},
+    onConnected: () => {
+      connects += 1;
+    },
+  });
+  t.teardown(() => listener.stop());
+  const newBoards = async (count: number) =>
+    (await sql<{ id: string }>('select uuid_v7() as id from generate_series(1, $1::int)', [count])).map(({ id }) => id);
+  let rounds = 0;
+  /** What of these boards is heard now. */
+  const hears = async (ids: string[]) => {
+    rounds += 1;
+    const last = '01a203b6-1fa0-7192-875a-07443cb85f66';
+    await listener.listen(last);
+    for (const id of [...ids, last]) await sql('select pg_notify($1, $2)', [`board_${id}`, `[${rounds}]`]);
+    await until(() => heard.has(`${last} [${rounds}]`), 'the last broadcast');
+    return ids.filter((id) => heard.has(`${id} [${rounds}]`));
+  };
+  return { listener, proxy, lines, newBoards, hears, connects: () => connects };
+}
+
+t.test('a board that is opened again while its UNLISTEN is under way hears its broadcasts (E4)', async (t) => {
+  const { listener, newBoards, hears } = await startFarAway(t);
+  await listener.start();
+  const ids = await newBoards(20);
+  await Promise.all(ids.map((id) => listener.listen(id)));
+  for (const id of ids) listener.unlisten(id);
+  // Some before it has been sent, some while it is under way.
+  for (const id of ids) {
+    await listener.listen(id);
+    if (Number.parseInt(id.slice(-1), 16) % 2) listener.unlisten(id);
+    if (Number.parseInt(id.slice(-1), 16) % 4 === 1) await new Promise((resolve) => setTimeout(resolve, 5));
+    await listener.listen(id);
+  }
+  t.strictSame(await hears(ids), ids);
+});
+
+t.test('a board that is closed while its LISTEN is under way is not heard any more', async (t) => {
+  const { listener, newBoards, hears, lines } = await startFarAway(t);
+  await listener.start();
+  const [kept = '', left = ''] = await newBoards(2);
+  const opening = Promise.all([listener.listen(kept), listener.listen(left)]);
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  listener.unlisten(left);
+  await opening;
+  t.strictSame(await hears([kept, left]), [kept]);
+  t.strictSame(lines, []);
+});
+
+t.test('boards that are opened at any moment of a (re)connect are heard (E4)', async (t) => {
+  const { listener, newBoards, hears, connects } = await startFarAway(t);
+  const ids = await newBoards(120);
+  const opened: string[] = [];
+  const openUntil = async (isOver: () => boolean) => {
+    const opening: Array<Promise<void>> = [];
+    while (!isOver()) {
+      const id = ids[opened.length];
+      if (id) opening.push(listener.listen(id));
+      if (id) opened.push(id);
+      await new Promise((resolve) => setTimeout(resolve, 4));
+    }
+    await Promise.all(opening);
+  };
+  void listener.start();
+  await openUntil(() => connects() === 1);
+  t.ok(opened.length > 10, `${opened.length} meanwhile`);
+  t.strictSame(await hears(opened), opened);
+  const before = opened.length;
+  await sql(`select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'teamboard listener'`);
+  await openUntil(() => connects() === 2);
+  t.ok(opened.length > before + 10, `${opened.length - before} meanwhile`);
+  t.strictSame(await hears(opened), opened);
+});
+
+t.test('after any turns of opening and closing exactly those are heard that are open (E4)', async (t) => {
+  const { listener, newBoards, hears, lines, proxy } = await startFarAway(t);
+  proxy.slow(10);
+  await listener.start();
+  const ids = await newBoards(60);
+  const open = new Set<string>();
+  let seed = 7;
+  const draw = (most: number) => {
+    seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
+    return Math.floor((seed / 2 ** 31) * most);
+  };
+  for (let turn = 0; turn < 600; turn += 1) {
+    const id = ids[draw(ids.length)] ?? '';
+    if (open.delete(id)) listener.unlisten(id);
+    else {
+      open.add(id);
+      void listener.listen(id);
+    }
+    if (draw(6) === 0) await new Promise((resolve) => setTimeout(resolve, draw(8)));
+  }
+  t.strictSame(
+    await hears(ids),
+    ids.filter((id) => open.has(id)),
+  );
+  t.strictSame(lines, [], 'on the same connection');
+});
+
+t.test('the probe compares names: as many channels, but others, are not the same (E4)', async (t) => {
+  const { listener, newBoards, hears, lines, proxy, connects } = await startFarAway(t);
+  await listener.start();
+  const ids = await newBoards(3);
+  await Promise.all(ids.map((id) => listener.listen(id)));
+  proxy.inject(`unlisten "board_${ids[1]}"`, 'UNLISTEN');
+  proxy.inject('listen some_other', 'LISTEN');
+  await until(() => connects() === 2, 'another connection');
+  t.match(lines, [new RegExp(`does not hear board_${ids[1]} for us`)]);
+  t.strictSame(await hears(ids), ids);
 });

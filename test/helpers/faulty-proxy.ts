@@ -20,6 +20,8 @@ export interface FaultyProxy {
    * client learns nothing of what has been committed. Resolves then.
    */
   cutAnswerTo(text: string): Promise<void>;
+  /** From now on what the server says comes so much later, as from a database that is far away. */
+  slow(ms: number): void;
   /** Cuts what is connected, and what connects, until {@link restore}. */
   cut(): void;
   restore(): void;
@@ -33,6 +35,7 @@ export async function startFaultyProxy(t: Teardown, databaseUrl: string): Promis
   const sockets = new Set<net.Socket>();
   const sessions = new Set<Session>();
   let isCut = false;
+  let delayMs = 0;
   let doomed: { text: string; onCut: () => void } | undefined;
   const server = net.createServer((client) => {
     if (isCut) {
@@ -62,7 +65,12 @@ export async function startFaultyProxy(t: Teardown, databaseUrl: string): Promis
         return;
       }
       const kept = session.heardServer(data);
-      if (kept.length > 0 && !client.destroyed) client.write(kept);
+      if (kept.length === 0) return;
+      const hand = () => {
+        if (!client.destroyed) client.write(kept);
+      };
+      if (delayMs > 0) setTimeout(hand, delayMs);
+      else hand();
     });
     client.on('close', () => server.destroy());
     server.on('close', () => {
@@ -94,6 +102,9 @@ export async function startFaultyProxy(t: Teardown, databaseUrl: string): Promis
       new Promise((onCut) => {
         doomed = { text, onCut };
       }),
+    slow: (ms) => {
+      delayMs = ms;
+    },
     cut: () => {
       isCut = true;
       destroyAll();
