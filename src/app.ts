@@ -39,6 +39,7 @@ import validationPlugin from './http/validation-plugin.ts';
 import livenessPlugin from './liveness/liveness-plugin.ts';
 import drainPlugin from './ops/drain-plugin.ts';
 import { healthRoutes } from './ops/health-routes.ts';
+import outputPlugin from './output/output-plugin.ts';
 import postgresPlugin from './postgres/postgres-plugin.ts';
 import presencePlugin from './presence/presence-plugin.ts';
 import { presenceRoutes } from './presence/presence-routes.ts';
@@ -54,8 +55,15 @@ export type AppConfig = Omit<Config, 'databaseUrl' | 'databaseDirectUrl'> & {
   databaseDirectUrl: string;
 };
 
-/** @returns the application, not listening yet; `close()` ends all that it started */
-export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Promise<FastifyInstance> {
+/**
+ * @param stallMs for tests: how long a client may take nothing at all
+ * @returns the application, not listening yet; `close()` ends all that it started
+ */
+export async function buildApp(
+  config: AppConfig,
+  logger: FastifyBaseLogger,
+  stallMs?: number,
+): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -82,6 +90,7 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   await app.register(closingPlugin);
   await app.register(crossSitePlugin, { own: config.publicUrl && new URL(config.publicUrl).origin, allowed });
   await app.register(connectionLimitPlugin, { streamsPerNode: config.streamsPerNode });
+  await app.register(outputPlugin, { waitingBytesPerNode: config.waitingBytesPerNode, stallMs });
   await app.register(validationPlugin);
   await app.register(fastifyAccepts);
   await app.register(openApiPlugin, {
@@ -129,7 +138,6 @@ export async function buildApp(config: AppConfig, logger: FastifyBaseLogger): Pr
   await app.register(streamRoutes, {
     heartbeatSeconds: config.heartbeatSeconds,
     limits: { perUser: config.streamsPerUser, perBoard: config.streamsPerBoard, perNode: config.streamsPerNode },
-    waitingBytesPerNode: config.waitingBytesPerNode,
     maySee,
     readMembership: (userId, boardId) => app.snapshots.readPlace(userId, boardId),
     readSnapshot: (userId, boardId) => app.snapshots.read(userId, boardId),

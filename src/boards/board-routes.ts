@@ -7,6 +7,7 @@ import { formatCursor } from '../events/cursor.ts';
 import { emptyResponse, jsonResponse, pageLimit, problemResponses, Uuid, uuidInput } from '../http/schemas.ts';
 import { BoardPatch, NewBoard } from './board.ts';
 import { explainRefusal } from './board-access.ts';
+import { bodyOf } from './snapshot-body.ts';
 import { sendWritten, writerHeaders, writerOf } from './writer.ts';
 
 const params = Type.Object({ id: uuidInput() });
@@ -90,9 +91,9 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
       }
       const snapshot = await app.snapshots.read(userId, boardId);
       if (!snapshot) throw notFound();
-      reply.header('etag', etagOf(snapshot)).type('application/json');
+      reply.header('etag', etagOf(snapshot)).header('content-length', snapshot.bytes);
       // Already JSON, made by the database: sent as it is.
-      return reply.serializer((payload) => payload as string).send(snapshot.json as never);
+      return reply.type('application/json').send(bodyOf(snapshot, request.raw.socket) as never);
     },
   );
 

@@ -37,7 +37,7 @@ export default fastifyPlugin(
     app.decorate('readItemHistory', createReadHistory(app.pool));
     app.decorate('members', createMemberStore(app.pool, writeBoard));
     app.decorate('invites', createInviteStore(app.pool, writeBoard));
-    app.decorate('snapshots', createSnapshotStore(app.pool));
+    app.decorate('snapshots', createSnapshotStore(app.pool, app.waitingBytes));
 
     const sweeper = new Sweeper({
       removeExpired: { 'idempotency keys': (limit) => removeExpiredKeys(app.pool, limit) },
@@ -47,5 +47,5 @@ export default fastifyPlugin(
     app.addHook('onReady', async () => sweeper.start());
     app.addHook('onClose', () => sweeper.stop());
   },
-  { name: 'boards', dependencies: ['postgres', 'events', 'accounts'] },
+  { name: 'boards', dependencies: ['postgres', 'output', 'events', 'accounts'] },
 );

@@ -2,8 +2,8 @@
 
 import type { Socket } from 'node:net';
 import type { Logger } from '../logger.ts';
+import { connectionKey, readBusyConnections } from '../output/tcp-table.ts';
 import type { Stream } from '../streams/stream.ts';
-import { connectionKey, readBusyConnections } from '../streams/tcp-table.ts';
 
 /**
  * Below the interval of heartbeats, so that an idle connection is probed before the next heartbeat: once data waits

@@ -45,7 +45,7 @@ export interface Admission {
   snapshot: Snapshot | undefined;
   /** Gives the place and the access back; more calls do nothing. */
   release: () => void;
-  /** The same with the board, for a stream that did not come about. */
+  /** The same with the board and the snapshot, for a stream that did not come about. */
   cancel: () => void;
 }
 
@@ -70,13 +70,15 @@ export async function admit(options: AdmissionOptions, request: AdmissionRequest
     release();
     throw error;
   });
+  let found: Awaited<ReturnType<typeof lookUp>> | undefined;
   const cancel = () => {
+    found?.snapshot?.release();
     hub.release(board);
     release();
   };
   try {
     const { epoch } = hub;
-    const found = await lookUp(options, request, board);
+    found = await lookUp(options, request, board);
     await confirmed;
     if (access.ended) throw endedMeanwhile();
     return { board, access, epoch, ...found, release, cancel };

@@ -58,9 +58,10 @@ export function ownFrame(cursor: string, { seq, mutationId }: { seq: number; mut
   return encode({ event: 'own', json: JSON.stringify({ seq, mutationId }), id: cursor });
 }
 
-/** @param json what `GET /boards/:id` gives */
-export function snapshotFrame(cursor: string, json: string): string {
-  return encode({ event: 'snapshot', json, id: cursor });
+/** @returns what stands before and after the data of the frame, which is what `GET /boards/:id` gives, as one line */
+export function snapshotFrame(cursor: string): { head: string; tail: string } {
+  const [head = '', tail = ''] = encode({ event: 'snapshot', json: '{}', id: cursor }).split('{}');
+  return { head, tail };
 }
 
 export function resetFrame(cursor: string, reason: ResetReason): string {

@@ -3,9 +3,9 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Connection } from 'better-sse';
+import { readSendQueue } from '../output/send-queue.ts';
+import type { WaitingBytes } from '../output/waiting-bytes.ts';
 import { CHUNK_END, type Chunk, chunkHead, encodeChunk } from './frame.ts';
-import { readSendQueue } from './send-queue.ts';
-import type { WaitingBytes } from './waiting-bytes.ts';
 
 /** A client is written to again when no more than this part of its allowance is waiting. */
 const RESUME_AT = 1 / 4;
@@ -147,12 +147,12 @@ export class SseConnection extends Connection {
   /**
    * Resolves when there is room again, or the client is gone.
    *
-   * @param stallMs how long nothing may move
    * @param resumeAt the part of its allowance that may still wait then; 0: nothing
-   * @returns false when the peer has acknowledged nothing for that long
+   * @returns false when the peer has acknowledged nothing for as long as it may
    */
-  async drained(stallMs: number, resumeAt = RESUME_AT): Promise<boolean> {
+  async drained(resumeAt = RESUME_AT): Promise<boolean> {
     const { socket } = this.#response;
+    const { stallMs } = this.#waiting;
     const isFull = () => !this.gone.aborted && this.waitingBytes > this.#waiting.allowance * resumeAt;
     // Of a response without a socket nothing ever goes.
     if (!socket) return !isFull();

@@ -5,13 +5,13 @@ import { createSession } from 'better-sse';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import pLimit from 'p-limit';
 import { uuidv7 } from 'uuidv7';
+import type { WaitingBytes } from '../output/waiting-bytes.ts';
 import { type Admission, type AdmissionOptions, type AdmissionRequest, admit } from './admission.ts';
 import { closeFrame } from './frame.ts';
 import type { OpenStreams } from './open-streams.ts';
 import { planOpening } from './opening.ts';
 import { SseConnection } from './sse-connection.ts';
 import { type Snapshot, Stream } from './stream.ts';
-import type { WaitingBytes } from './waiting-bytes.ts';
 
 /**
  * A failover resets all streams of a node in one instant. What they then ask of the database at a time, so that writes
@@ -112,9 +112,12 @@ function startStream(
   openStreams.add(stream);
   // A change of history is noticed here or by the board, which may still be in the one before: then nothing of what was
   // read is of use, and what `ready` names is a place of that one.
-  const isOver = hub.epoch !== epoch || board.epoch !== epoch;
-  if (isOver) stream.open({ position: board.head, reset: 'epoch' });
-  else stream.open(planOpening(lastEventId, { epoch, boardId }, extent), snapshot);
+  if (hub.epoch !== epoch || board.epoch !== epoch) {
+    snapshot?.release();
+    stream.open({ position: board.head, reset: 'epoch' });
+  } else {
+    stream.open(planOpening(lastEventId, { epoch, boardId }, extent), snapshot);
+  }
   access.onEnd((reason) => stream.close(reason));
   // The drain has closed the open streams while this one was on its way.
   if (openStreams.isDraining) stream.close('busy');

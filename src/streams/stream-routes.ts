@@ -11,7 +11,6 @@ import { streamDescription } from './stream-description.ts';
 import { StreamLimits, type StreamLimitsOptions } from './stream-limits.ts';
 import { openStream, type StreamOpenerOptions } from './stream-opener.ts';
 import { lastEventIdOf, StreamHeaders, StreamQuery } from './stream-query.ts';
-import { WaitingBytes } from './waiting-bytes.ts';
 
 const STREAM = 'text/event-stream';
 const JSON_TYPE = 'application/json';
@@ -21,8 +20,6 @@ export interface StreamRouteOptions
   /** Whether the user may see the board now. */
   maySee: (userId: string, boardId: string) => Promise<boolean>;
   limits: StreamLimitsOptions;
-  /** Bytes that all streams of this node together may have waiting. */
-  waitingBytesPerNode: number;
 }
 
 export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async (app, options) => {
@@ -33,7 +30,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
     openStreams,
     accessWatch,
     limits: new StreamLimits(options.limits),
-    waitingBytes: new WaitingBytes(options.waitingBytesPerNode),
+    waitingBytes: app.waitingBytes,
   };
 
   app.get(

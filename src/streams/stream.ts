@@ -3,16 +3,17 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { formatCursor } from '../events/cursor.ts';
 import type { CloseReason, EndReason } from './close-reason.ts';
-import { type Chunk, closeFrame, type ResetReason, readyFrame, resetFrame, snapshotFrame } from './frame.ts';
+import { type Chunk, closeFrame, type ResetReason, readyFrame, resetFrame } from './frame.ts';
 import type { EventFrame, FrameBatch } from './frame-batch.ts';
 import type { Hub } from './hub.ts';
 import type { BoardStream, HubBoard } from './hub-board.ts';
 import type { Opening } from './opening.ts';
+import { SnapshotFrame } from './snapshot-frame.ts';
 import type { SseConnection } from './sse-connection.ts';
 
-/** How long a client may take nothing at all while something waits for it. */
-const STALL_MS = 30_000;
 const RETRY_MS = 500;
+/** Of a snapshot, however little room there is. */
+const LEAST_SLICE_BYTES = 16 * 1024;
 
 /**
  * That the user is a member as of a place in the log, both read in one snapshot of the database. The head of the hub will
@@ -26,7 +27,12 @@ export interface Membership {
 
 /** What `GET /boards/:id` gives, and the place in the log that it stands for. */
 export interface Snapshot extends Membership {
-  json: string;
+  /** The next bytes, which others read as well; undefined after the last. */
+  next(most: number): Buffer | undefined;
+  /** To be called when nothing more of it is wanted. */
+  release(): void;
+  /** @param listener called when others need the room that it takes, and this client takes nothing */
+  onCut(listener: () => void): void;
 }
 
 export interface StreamOptions {
@@ -60,6 +66,8 @@ export class Stream implements BoardStream {
   #position = 0;
   #admittedAt: number;
   #pendingReset: ResetReason | undefined;
+  /** One that is to be written before all else. */
+  #snapshot: SnapshotFrame | undefined;
 
   constructor(options: StreamOptions) {
     this.#options = options;
@@ -99,7 +107,7 @@ export class Stream implements BoardStream {
     board.add(this);
     connection.gone.addEventListener('abort', () => this.#end(connection.vanished ? 'dead' : 'client'), { once: true });
     // First, because it moves the position to the place that the snapshot stands for, and `ready` names that.
-    const snapshotText = snapshot ? this.#takeSnapshot(snapshot) : '';
+    if (snapshot) this.#takeSnapshot(snapshot);
     // To one that continues, the newest event: it is up to date when it gets there. To all others, where they start.
     const cursor = resumedFrom === undefined ? this.#position : Math.max(this.#position, board.head);
     const ready = readyFrame(
@@ -112,7 +120,7 @@ export class Stream implements BoardStream {
       },
       reset || snapshot ? undefined : board.cursorAt(position),
     );
-    connection.writeText(ready + snapshotText);
+    connection.writeText(ready);
     void this.#follow();
   }
 
@@ -135,7 +143,7 @@ export class Stream implements BoardStream {
   /** Writes a frame without an id. Skipped when the client has not taken what it was sent before. */
   sendHeartbeat(heartbeat: Chunk): void {
     const { connection } = this.#options;
-    if (this.#state !== 'ended' && connection.room > 0) connection.write(heartbeat);
+    if (this.#state !== 'ended' && !this.#snapshot && connection.room > 0) connection.write(heartbeat);
   }
 
   /**
@@ -165,11 +173,17 @@ export class Stream implements BoardStream {
     else if (frames.length > 0) connection.writeParts(frames);
   }
 
-  /** Says why, then ends the response cleanly. Does nothing when the stream has ended. */
+  /**
+   * Says why, then ends the response cleanly; inside the frame of a snapshot, where nothing can be said, by cutting it:
+   * a client drops a frame that it did not get whole. Does nothing when the stream has ended.
+   */
   close(reason: CloseReason): void {
     if (this.#state === 'ended') return;
+    const { connection } = this.#options;
+    const isInFrame = this.#snapshot?.isUnderWay ?? false;
     this.#end(reason);
-    this.#options.connection.end(closeFrame(reason));
+    if (isInFrame) connection.destroy();
+    else connection.end(closeFrame(reason));
   }
 
   /** Gives up a client that does not answer any more. */
@@ -193,10 +207,12 @@ export class Stream implements BoardStream {
     try {
       while (this.#isReplaying()) {
         // A page may come from memory: without a real wait here, what finds no room would be tried for ever.
-        const moves = await connection.drained(STALL_MS, isStuck ? 0 : undefined);
+        const moves = await connection.drained(isStuck ? 0 : undefined);
         if (!this.#isReplaying()) return;
         if (!moves) return this.close('slow');
-        if (this.#pendingReset) {
+        if (this.#snapshot) {
+          this.#writeSnapshot(this.#snapshot);
+        } else if (this.#pendingReset) {
           await this.#sendReset(this.#pendingReset);
         } else if (this.#position >= board.head) {
           this.#state = 'live';
@@ -273,35 +289,64 @@ export class Stream implements BoardStream {
     const { connection, hub, readSnapshot, readMembership } = this.#options;
     const { epoch } = hub;
     let snapshot: Snapshot | undefined;
+    let membership: Membership | undefined;
     try {
       snapshot = await readSnapshot?.();
-      const membership = readSnapshot ? snapshot : await readMembership();
-      if (!this.#isReplaying()) return;
-      if (!membership) return this.close('revoked');
-      hub.learnEpoch(membership.epoch);
-      // Then the reset that is due now is another one.
-      if (hub.epoch !== epoch) return;
-      this.#admittedAt = membership.seq;
-      // Not from the head of the hub, which may be past a removal by now.
-      this.#position = membership.seq;
+      membership = readSnapshot ? snapshot : await readMembership();
     } catch {
       // The database is away; whoever reads the log says so. Until then the stream stays open.
       await delay(RETRY_MS, undefined, { ref: false });
       return;
     }
+    if (!this.#goesOnFrom(membership, epoch)) {
+      snapshot?.release();
+      return;
+    }
     this.#pendingReset = undefined;
     const cursor = formatCursor({ epoch, boardId: this.boardId }, this.#position);
-    connection.writeText(snapshot ? this.#takeSnapshot(snapshot) : resetFrame(cursor, reason));
+    if (snapshot) this.#takeSnapshot(snapshot);
+    else connection.writeText(resetFrame(cursor, reason));
   }
 
-  #takeSnapshot({ json, seq, epoch }: Snapshot): string {
+  /** @param epoch before the membership was read @returns false when the stream has ended, or must ask again */
+  #goesOnFrom(membership: Membership | undefined, epoch: string): boolean {
+    const { hub } = this.#options;
+    if (!this.#isReplaying()) return false;
+    if (!membership) {
+      this.close('revoked');
+      return false;
+    }
+    hub.learnEpoch(membership.epoch);
+    // Then the reset that is due now is another one.
+    if (hub.epoch !== epoch) return false;
+    this.#admittedAt = membership.seq;
+    // Not from the head of the hub, which may be past a removal by now.
+    this.#position = membership.seq;
+    return true;
+  }
+
+  #takeSnapshot(snapshot: Snapshot): void {
+    const { epoch, seq } = snapshot;
     this.#position = seq;
-    return snapshotFrame(formatCursor({ epoch, boardId: this.boardId }, seq), json);
+    this.#snapshot = new SnapshotFrame(formatCursor({ epoch, boardId: this.boardId }, seq), snapshot);
+    snapshot.onCut(() => this.close('slow'));
   }
 
-  /** Not before `ready`, nor before a reset that is due. */
+  /** Writes what there is room for: all others who read it hold the same bytes. */
+  #writeSnapshot(snapshot: SnapshotFrame): void {
+    const { connection } = this.#options;
+    const parts = snapshot.next(Math.max(LEAST_SLICE_BYTES, connection.room));
+    if (parts) {
+      connection.writeParts(parts);
+      return;
+    }
+    snapshot.release();
+    this.#snapshot = undefined;
+  }
+
+  /** Not before `ready`, nor before a reset or a snapshot that is due. */
   #isAsideInOrder(): boolean {
-    return (this.#state === 'live' || this.#state === 'replaying') && !this.#pendingReset;
+    return (this.#state === 'live' || this.#state === 'replaying') && !this.#pendingReset && !this.#snapshot;
   }
 
   // A method and not a comparison in place: the state changes while something is awaited.
@@ -312,6 +357,7 @@ export class Stream implements BoardStream {
   #end(reason: EndReason, error?: unknown): void {
     if (this.#state === 'ended') return;
     this.#state = 'ended';
+    this.#snapshot?.release();
     const { board, hub, onEnd } = this.#options;
     board.remove(this);
     hub.release(board);

@@ -46,11 +46,11 @@ export interface TestNode {
 export async function startNode(
   t: Test,
   databaseUrl: string,
-  settings: Partial<AppConfig> & { logger?: Logger } = {},
+  settings: Partial<AppConfig> & { logger?: Logger; stallMs?: number } = {},
 ): Promise<TestNode> {
   const logged: TestNode['logged'] = [];
   const stream = { write: (line: string) => void logged.push(JSON.parse(line)) };
-  const { logger = pino({ level: 'info' }, stream), ...config } = settings;
+  const { logger = pino({ level: 'info' }, stream), stallMs, ...config } = settings;
   const app = await buildApp(
     {
       port: 0,
@@ -85,6 +85,7 @@ export async function startNode(
       ...config,
     },
     logger,
+    stallMs,
   );
   let closed = false;
   const close = async () => {

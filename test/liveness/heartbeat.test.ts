@@ -2,9 +2,9 @@
 
 import t, { type Test } from 'tap';
 import { Heartbeat } from '../../src/liveness/heartbeat.ts';
+import { connectionKey, parseTcpTable, readBusyConnections } from '../../src/output/tcp-table.ts';
 import type { Chunk } from '../../src/streams/frame.ts';
 import type { Stream } from '../../src/streams/stream.ts';
-import { connectionKey, parseTcpTable, readBusyConnections } from '../../src/streams/tcp-table.ts';
 import { until } from '../helpers/until.ts';
 
 interface FakeStream {

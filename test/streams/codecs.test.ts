@@ -3,6 +3,7 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import fc from 'fast-check';
 import t from 'tap';
+import { SnapshotReader } from '../../src/boards/snapshot.ts';
 import type { BoardEvent, LogEntry } from '../../src/events/board-event.ts';
 import { boardOf, channelOf } from '../../src/events/channel.ts';
 import { formatCursor, isOf, parseCursor } from '../../src/events/cursor.ts';
@@ -14,10 +15,10 @@ import {
   heartbeatFrame,
   readyFrame,
   resetFrame,
-  snapshotFrame,
 } from '../../src/streams/frame.ts';
 import { FrameBatch } from '../../src/streams/frame-batch.ts';
 import { planOpening } from '../../src/streams/opening.ts';
+import { SnapshotFrame } from '../../src/streams/snapshot-frame.ts';
 
 const boardId = '01a203b6-1fa0-7192-875a-07443cb85f66';
 const otherBoardId = '01a203b6-1fa0-7192-875a-07443cb85f67';
@@ -124,14 +125,17 @@ t.test('only frames with a place in the log carry an id: better-sse would invent
     resetFrame('abcdef01-7', 'gap'),
     'event:reset\ndata:{"reason":"gap","cursor":"abcdef01-7"}\nid:abcdef01-7\n\n',
   );
-  t.equal(snapshotFrame('abcdef01-7', '{"items":[]}'), 'event:snapshot\ndata:{"items":[]}\nid:abcdef01-7\n\n');
+  for (const most of [1, 5, 100]) {
+    const frame = new SnapshotFrame('abcdef01-7', snapshotOf('{"items":[]}'));
+    t.equal(readWhole(frame, most), 'event:snapshot\ndata:{"items":[]}\nid:abcdef01-7\n\n');
+  }
   t.match(readyFrame(ready, 'abcdef01-1'), /^retry:[12]\d{3}\nevent:ready\ndata:\{.*\}\nid:abcdef01-1\n\n$/);
   t.equal(heartbeatFrame('abcdef01-7'), 'event:heartbeat\ndata:{"cursor":"abcdef01-7"}\n\n');
 });
 
 t.test('data of more than one line is refused: its second line would be a field', async (t) => {
-  t.throws(() => snapshotFrame('abcdef01-1', '{"a":1,\n"b":2}'), TypeError);
-  t.throws(() => snapshotFrame('abcdef01-1', '{}\rid: 9'), TypeError);
+  t.throws(() => readWhole(new SnapshotFrame('abcdef01-1', snapshotOf('{"a":1,\n"b":2}')), 100), TypeError);
+  t.throws(() => readWhole(new SnapshotFrame('abcdef01-1', snapshotOf('{}\rid: 9')), 100), TypeError);
 });
 
 t.test('close says whether to come back, and when', async (t) => {
@@ -205,3 +209,13 @@ t.test('where a stream starts (E2)', async (t) => {
     resumedFrom: at(0),
   });
 });
+
+function snapshotOf(json: string): SnapshotReader {
+  return new SnapshotReader({ seq: 7, epoch: 'abcdef01', bytes: json.length, pieces: [Buffer.from(json)] });
+}
+
+function readWhole(frame: SnapshotFrame, most: number): string {
+  let text = '';
+  for (let parts = frame.next(most); parts; parts = frame.next(most)) text += Buffer.concat(parts);
+  return text;
+}

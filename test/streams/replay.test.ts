@@ -2,8 +2,8 @@
 
 import fc from 'fast-check';
 import t from 'tap';
+import { WaitingBytes } from '../../src/output/waiting-bytes.ts';
 import { PageQueue } from '../../src/streams/page-queue.ts';
-import { WaitingBytes } from '../../src/streams/waiting-bytes.ts';
 import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';

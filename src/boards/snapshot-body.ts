@@ -1,0 +1,41 @@
+// A snapshot as the body of an answer.
+
+import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import type { SnapshotReader } from './snapshot.ts';
+
+const SLICE_BYTES = 64 * 1024;
+
+/** @param socket on which it goes out @returns what to send; the reader is released with it */
+export function bodyOf(reader: SnapshotReader, socket: Socket): Buffer | Readable {
+  if (reader.bytes > SLICE_BYTES) return new SnapshotBody(reader, socket);
+  const pieces: Buffer[] = [];
+  for (let piece = reader.next(SLICE_BYTES); piece; piece = reader.next(SLICE_BYTES)) pieces.push(piece);
+  reader.release();
+  return Buffer.concat(pieces);
+}
+
+/** In slices: of a client that reads slowly, no more than one waits besides what all readers share. */
+class SnapshotBody extends Readable {
+  readonly #reader: SnapshotReader;
+
+  constructor(reader: SnapshotReader, socket: Socket) {
+    super({ highWaterMark: SLICE_BYTES });
+    this.#reader = reader;
+    const end = () => this.destroy();
+    reader.onCut(end);
+    // Whoever has left already is not told of again.
+    if (socket.destroyed) end();
+    socket.once('close', end);
+    this.once('close', () => socket.off('close', end));
+  }
+
+  override _read(): void {
+    this.push(this.#reader.next(SLICE_BYTES) ?? null);
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#reader.release();
+    callback(error);
+  }
+}

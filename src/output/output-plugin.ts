@@ -1,0 +1,45 @@
+// Wires what waits for clients into the server: the budget of the node, and the watch over ordinary answers.
+
+import type { FastifyInstance } from 'fastify';
+import fastifyPlugin from 'fastify-plugin';
+import { OpenAnswers } from './open-answers.ts';
+import { WaitingBytes } from './waiting-bytes.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What all parts of this node together may have waiting for clients. */
+    waitingBytes: WaitingBytes;
+  }
+}
+
+export interface OutputOptions {
+  waitingBytesPerNode: number;
+  /** How long a client may take nothing at all; undefined: as long as it is for all nodes. */
+  stallMs: number | undefined;
+}
+
+/** Register before the routes: its hooks see the answers of those that come later. A stream's reply is taken over. */
+export default fastifyPlugin(
+  async (app: FastifyInstance, { waitingBytesPerNode, stallMs }: OutputOptions) => {
+    const waiting = new WaitingBytes(waitingBytesPerNode, stallMs);
+    app.decorate('waitingBytes', waiting);
+    const answers = new OpenAnswers({ waiting, log: app.log });
+    app.addHook('onSend', (request, reply, payload, done) => {
+      answers.add(request.raw, reply.raw, bytesOf(payload));
+      done();
+    });
+    app.addHook('onResponse', (request, reply, done) => {
+      answers.delete(request.raw, reply.raw);
+      done();
+    });
+    app.addHook('onReady', async () => answers.start());
+    app.addHook('onClose', async () => answers.stop());
+  },
+  { name: 'output' },
+);
+
+/** @returns undefined when it is a stream */
+function bytesOf(payload: unknown): number | undefined {
+  if (payload === null || payload === undefined) return 0;
+  return typeof payload === 'string' || Buffer.isBuffer(payload) ? Buffer.byteLength(payload) : undefined;
+}
