@@ -74,41 +74,47 @@ begin
 end $$;
 create trigger stamp_member before insert or update on members for each row execute function stamp_member();
 
--- An update that changes nothing keeps the row as it was: 1.0 in the place of 1 is the same number, thus no event, and
--- would yet be another text than that of the last event.
-create or replace function stamp_item() returns trigger language plpgsql as $$
+-- What is equal stays the text that it was: 1.0 in the place of 1 is no change, thus no event tells of it, and a snapshot
+-- would yet show another text than the events. Our own writers keep to it by merge_patch, and are not asked here: to
+-- compare large data would read them, each time a note is moved.
+create function keep_text() returns trigger language plpgsql as $$
 begin
-  if tg_op = 'INSERT' then
-    new.version := 1;
-    new.created_by := coalesce(current_actor(), new.created_by);
-    new.created_at := clock_timestamp();
-    new.updated_by := new.created_by;
-    new.updated_at := new.created_at;
-    new.text_bytes := octet_length(to_json(new.text)::text);
-    new.data_bytes := octet_length(new.data::text);
-    return new;
-  end if;
-  if new.x is not distinct from old.x and new.y is not distinct from old.y and new.color is not distinct from old.color
-    and new.rank is not distinct from old.rank and new.text is not distinct from old.text
-    and new.data is not distinct from old.data
-  then
-    return old;
-  end if;
-  new.version := old.version + 1;
-  new.created_by := old.created_by;
-  new.created_at := old.created_at;
-  new.updated_by := current_actor();
-  -- Never back in time, also when the clock was set back.
-  new.updated_at := greatest(clock_timestamp(), old.updated_at);
-  new.text_bytes := old.text_bytes;
-  new.data_bytes := old.data_bytes;
-  if new.text is distinct from old.text then
-    new.text_bytes := octet_length(to_json(new.text)::text);
-  end if;
-  if new.data is distinct from old.data then
-    new.data_bytes := octet_length(new.data::text);
+  -- Of a negative zero nothing remains.
+  new.x := new.x + 0;
+  new.y := new.y + 0;
+  if tg_op = 'UPDATE' and new.data is not distinct from old.data then
+    new.data := old.data;
   end if;
   return new;
+end $$;
+create trigger keep_text before insert or update of x, y, data on items for each row
+  when (current_setting('teamboard.notify', true) is distinct from 'deferred') execute function keep_text();
+
+create or replace function merge_patch(target jsonb, patch jsonb) returns jsonb
+language plpgsql immutable parallel safe as $$
+declare
+  stripped jsonb;
+begin
+  if jsonb_typeof(patch) is distinct from 'object' then
+    return patch;
+  end if;
+  if jsonb_typeof(target) is distinct from 'object' then
+    -- Nothing to merge with. What removes nothing stays as it is, without a call for each object in it. (The built-in
+    -- function looks into arrays as well, which RFC 7396 takes as they are.)
+    stripped := jsonb_strip_nulls(patch);
+    if stripped = patch or strpos(patch::text, '[') = 0 then
+      return stripped;
+    end if;
+    target := '{}';
+  end if;
+  return (
+    select coalesce(jsonb_object_agg(key, case
+      when jsonb_typeof(theirs.value) = 'object' then merge_patch(ours.value, theirs.value)
+      when theirs.value is null or theirs.value = ours.value then ours.value
+      else theirs.value
+    end), '{}')
+    from jsonb_each(target) as ours full join jsonb_each(patch) as theirs using (key)
+    where jsonb_typeof(theirs.value) is distinct from 'null');
 end $$;
 
 -- A writer whose session shows fewer digits writes no other numbers into the log.
