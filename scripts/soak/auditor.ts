@@ -15,7 +15,8 @@ const readSql = `
   from unnest($1::uuid[], $2::bigint[]) as wanted (board_id, after)
   join board_log log on log.board_id = wanted.board_id
   left join lateral (
-    select seq::int, resource, action, resource_id as id, object::text, changes, mutation_id as "mutationId",
+    select seq::int, resource, action, resource_id as id, whole_object(object, text_value, data_value) as object,
+      changes, mutation_id as "mutationId",
       actor_id as "actorId", actor_name as "actorName",
       to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at
     from board_events where board_id = wanted.board_id and seq > wanted.after order by seq limit ${EVENTS_PER_READ}

@@ -5,7 +5,7 @@ import { uuidv7 } from 'uuidv7';
 import { invalid } from '../errors.ts';
 import { asDatabaseProblem } from '../postgres/database-problem.ts';
 import type { BatchResult, Operation } from './batch.ts';
-import { mayWrite } from './item-store.ts';
+import { cutColumns, mayWrite } from './item-store.ts';
 import { ranksAtEnd } from './rank-store.ts';
 import type { WriteBoard, Written } from './write-store.ts';
 import type { Writer } from './writer.ts';
@@ -45,7 +45,7 @@ const batchText = `
     insert into items (id, board_id, text, x, y, color, rank, data)
     select id, board_id, text, coalesce(x, 0), coalesce(y, 0), coalesce(color, 'yellow'), rank, coalesce(data, '{}')
     from sound, operation where op = 'create' order by index
-    returning id, item_object(items) as object
+    returning id, item_object(items) as object, ${cutColumns}
   ), updated as (
     update items set
       text = coalesce(operation.text, items.text),
@@ -55,14 +55,16 @@ const batchText = `
       rank = coalesce(operation.rank, items.rank),
       data = case when operation.data is null then items.data else merge_patch(items.data, operation.data) end
     from sound, operation where items.id = operation.id and op = 'update'
-    returning items.id, item_object(items) as object
+    returning items.id, item_object(items) as object, ${cutColumns}
   ), deleted as (
     delete from items using sound, operation where items.id = operation.id and op = 'delete'
-    returning items.id, null::json as object
+    returning items.id, null::json, null::json, null::uuid, null::uuid
   ), done as (
     select * from created union all select * from updated union all select * from deleted
   ), written as (
-    select json_agg(json_build_object('id', id, 'item', object) order by index) as object
+    select json_agg(json_build_object('id', id, 'item', object) order by index) as object,
+      json_agg(json_build_object('id', id, 'item', coalesce(cut, object)) order by index) as cut,
+      array_agg(text_value order by index) as text_values, array_agg(data_value order by index) as data_values
     from done join operation using (id) having count(*) > 0
   )`;
 
@@ -77,6 +79,7 @@ export function createBatchStore(pool: Pool, writeBoard: WriteBoard): BatchStore
       });
       return writeBoard<BatchResult[]>(writer, boardId, {
         name: 'item-batch',
+        isCut: true,
         text: batchText,
         values: [JSON.stringify(rows)],
       }).catch((error) => {

@@ -27,13 +27,13 @@ const historySql = `
   ), history as materialized (
     select event.*, row_number() over (order by seq desc) as place
     from item cross join lateral (
-      select seq, object, changes, actor_id, actor_name, at from board_events
+      select seq, object, text_value, data_value, changes, actor_id, actor_name, at from board_events
       where board_id = $2 and seq > item.head - ${LOOK_BACK} and resource = 'item' and resource_id = $3
       order by seq desc limit greatest(item.version - $4::int + 1, 0)
     ) event
   )
   select item_object(items) as current,
-    (select object from history join item on place = item.version - $4 + 1
+    (select whole_object(history.object, history.text_value, history.data_value)::json from history join item on place = item.version - $4 + 1
      where (object ->> 'version')::int = $4) as base,
     (select coalesce(json_agg(change order by change.field), '[]') from (
        select distinct on (field) field, rfc3339(at) as at,

@@ -36,6 +36,19 @@ export const mayWrite = `members.board_id = $3 and members.user_id = $1 and memb
 // version, one gets it.
 const isAddressed = `items.id = $4 and items.board_id = $3 and ($5::int[] is null or items.version = any($5))`;
 
+/**
+ * What is remembered of a written item for repeats, when this write has a key ($2) and the item large values; and where
+ * those are.
+ */
+export const cutColumns = `
+  case when $2::text is not null and num_nonnulls(items.text_value, items.data_value) > 0 then cut_item(items) end as cut,
+  items.text_value, items.data_value`;
+const writtenColumns = `item_object(items) as object, ${cutColumns}`;
+/** Ends the WITH queries of a write of one item, which `item` has returned. */
+const writtenItem = `written as (
+  select object, cut, array[text_value] as text_values, array[data_value] as data_values from item
+)`;
+
 /** How each field of a patch is set. Those that the patch does not name are left alone, whoever writes them meanwhile. */
 const assignments: Record<keyof ItemPatch, (parameter: string) => string> = {
   text: (parameter) => `text = ${parameter}`,
@@ -62,13 +75,14 @@ export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
       const [place] = rank === undefined ? await ranksAtEnd(pool, boardId, 1) : [rank];
       return writeBoard<Item>(writer, boardId, {
         name: 'item-create',
-        text: `written as (
+        isCut: true,
+        text: `item as (
                  insert into items (id, board_id, text, x, y, color, rank, data)
                  select $4, $3, $5, coalesce($6::float8, 0), coalesce($7::float8, 0), coalesce($8, 'yellow'), $9,
                    coalesce($10::jsonb, '{}')
                  from context, members where ${mayWrite}
-                 returning item_object(items) as object
-               )`,
+                 returning ${writtenColumns}
+               ), ${writtenItem}`,
         values: [uuidv7(), text, x, y, color, place, data],
       });
     },
@@ -78,11 +92,12 @@ export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
       const set = fields.map((field, index) => assignments[field](`$${index + 6}`));
       return writeBoard<Item>(writer, boardId, {
         name: `item-update-${fields.join('-')}`,
-        text: `written as (
+        isCut: true,
+        text: `item as (
                  update items set ${set.join(', ')}
                  from context, members where ${isAddressed} and ${mayWrite}
-                 returning item_object(items) as object
-               )`,
+                 returning ${writtenColumns}
+               ), ${writtenItem}`,
         values: [itemId, versions, ...fields.map((field) => patch[field])],
       });
     },

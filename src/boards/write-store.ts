@@ -17,6 +17,12 @@ export interface WriteStatement {
    */
   text: string;
   values: unknown[];
+  /**
+   * True when `object` may have large values. `written` then has also `cut`, null or what is remembered of `object` for
+   * repeats, and `text_values` and `data_values`: where that is found which `cut` lacks (see
+   * postgres/migrations/0070_large_values.sql).
+   */
+  isCut?: boolean;
 }
 
 /** What a write has made of its resource. */
@@ -64,10 +70,12 @@ export function createWriteBoard({ pool, wake, limits }: WriteBoardOptions): Wri
   return async <Resource>(
     { userId, key, streamId }: Writer,
     boardId: string,
-    { name, text, values }: WriteStatement,
+    { name, text, values, isCut = false }: WriteStatement,
   ) => {
     const all = [userId, key?.name, boardId, ...values, streamId, limits.items, limits.bytes];
-    const statement = key ? onceStatement(name, text, [...all, key.requestHash]) : plainStatement(name, text, all);
+    const statement = key
+      ? onceStatement(name, text, [...all, key.requestHash], isCut)
+      : plainStatement(name, text, all);
     const { rows } = await turns
       .take(boardId, () => pool.query<Row>(statement))
       .catch((error) => {
@@ -107,20 +115,21 @@ function plainStatement(name: string, text: string, values: unknown[]): QueryCon
  *
  * @param values the last four are the writer's stream, the limits and the hash of the request
  */
-function onceStatement(name: string, text: string, values: unknown[]): QueryConfig {
+function onceStatement(name: string, text: string, values: unknown[], isCut: boolean): QueryConfig {
   return {
     name: `${name}-once`,
     text: `with remembered as materialized (
-             select request_hash, result from claim_key($1::uuid, $2)
+             select request_hash, result, text_values, data_values from claim_key($1::uuid, $2)
            ), context as materialized (
              ${beginWriteSql(values.length - 3)} where not exists (select from remembered)
            ), ${text}, kept as (
-             insert into idempotency_keys (user_id, key, request_hash, result)
-             select $1, $2, $${values.length}, object from written
+             insert into idempotency_keys (user_id, key, request_hash, result, text_values, data_values)
+             select $1, $2, $${values.length}, ${isCut ? 'coalesce(cut, object), text_values, data_values' : 'object, null, null'}
+             from written
            )
            select object::text as json, null::bytea as "requestHash" from written
            union all
-           select result::text, request_hash from remembered`,
+           select whole_answer(result, text_values, data_values), request_hash from remembered`,
     values,
   };
 }

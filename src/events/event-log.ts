@@ -35,7 +35,9 @@ const readAfterSql = `
   left join unnest($1::uuid[], $2::bigint[], $3::int[]) with ordinality as wanted (board_id, after, most, place) on true
   left join lateral (
     select board_id as "boardId", seq::float8 as seq, resource, action, resource_id as "resourceId",
-      object::text as object, array_to_json(changes)::text as changes,
+      case when num_nonnulls(text_value, data_value) = 0 then object::text
+        else whole_object(object, text_value, data_value) end as object,
+      array_to_json(changes)::text as changes,
       actor_id as "actorId", actor_name as "actorName", mutation_id as "mutationId", rfc3339(at) as at,
       stream_id as "streamId"
     from board_events

@@ -9,6 +9,8 @@ import { isUnavailable } from '../postgres/database-problem.ts';
 const INTERVAL_MS = 60_000;
 /** Events of one transaction: it holds the head's row for milliseconds, and so never keeps a writer waiting. */
 const BATCH = 1000;
+/** Large values outlive their last event for as long as an answer may name them that is kept for repeats. */
+const KEPT_HOURS = 24;
 /** The advisory lock of whoever trims. Any number that no other lock of this database has. */
 const LOCK = 7_264_926;
 
@@ -37,10 +39,15 @@ const trimSql = `
   ), past as (
     select seq, bool_and(at < now() - make_interval(days => $3)) over (order by seq) as is_past from oldest
   ), trimmed as (
-    delete from board_events where board_id = $1 and seq in (select seq from past where is_past) returning seq
+    delete from board_events where board_id = $1 and seq in (select seq from past where is_past)
+    returning seq, last_of, cost
   ), moved as (
-    update board_log set trimmed_to = (select max(seq) from trimmed)
-    where board_id = $1 and exists (select from trimmed)
+    update board_log set trimmed_to = gone.seq, event_bytes = event_bytes - gone.cost
+    from (select max(seq) as seq, sum(cost) as cost from trimmed) gone
+    where board_id = $1 and gone.seq is not null
+  ), released as (
+    update large_values set expires_at = now() + interval '${KEPT_HOURS} hours'
+    where id in (select unnest(last_of) from trimmed)
   )
   select count(*)::int as count from trimmed`;
 
@@ -48,6 +55,10 @@ const trimSql = `
 const forgetSql = `
   delete from board_log
   where trimmed_to = head and board_id = $1 and not exists (select from boards where id = $1)`;
+
+const removeValuesSql = `
+  delete from large_values where id in (
+    select id from large_values where expires_at <= now() order by expires_at limit ${BATCH} for update skip locked)`;
 
 /** Every node has one; at any time at most one of them trims. */
 export class Trimmer {
@@ -85,6 +96,7 @@ export class Trimmer {
     const { rows } = await pool.query<{ boardId: string; upTo: string }>(candidatesSql, [retentionEvents]);
     let total = 0;
     for (const { boardId, upTo } of rows) total += await this.#trimBoard(boardId, upTo);
+    await this.#removeValues();
     return total;
   }
 
@@ -103,6 +115,12 @@ export class Trimmer {
     }
     await pool.query(forgetSql, [boardId]);
     return total;
+  }
+
+  async #removeValues(): Promise<void> {
+    let count = BATCH;
+    while (count === BATCH && !this.#task.isStopping)
+      count = (await this.#options.pool.query(removeValuesSql)).rowCount ?? 0;
   }
 
   async #takeTurn(): Promise<number> {
