@@ -49,7 +49,12 @@ interface AuditedBoard {
   items: Map<string, string>;
   /** The seqs of the removals of each member, by the user's id. */
   removals: Map<string, number[]>;
+  /** The seqs of what cannot be told. */
+  untellable: number[];
 }
+
+/** No stream can tell it: longer than a frame may be, or with the end of a line in it. */
+const isUntellable = (json: string) => json.length > 2 ** 20 || /[\r\n]/.test(json);
 
 interface TrimClaim {
   boardId: string;
@@ -69,6 +74,7 @@ export class Auditor {
   readonly #options: AuditorOptions;
   readonly #boards: Map<string, AuditedBoard>;
   readonly #claims: TrimClaim[] = [];
+  readonly #gaps: Array<{ boardId: string; after: number; upTo: number; by: string }> = [];
   #isStopped = false;
   #running: Promise<void> | undefined;
 
@@ -77,7 +83,7 @@ export class Auditor {
     this.#boards = new Map(
       options.boardIds.map((boardId) => [
         boardId,
-        { seq: 0, head: 0, trimmedTo: 0, items: new Map(), removals: new Map() },
+        { seq: 0, head: 0, trimmedTo: 0, items: new Map(), removals: new Map(), untellable: [] },
       ]),
     );
   }
@@ -113,6 +119,19 @@ export class Auditor {
   /** A stream says that its place `seq` was trimmed: the next look at the log must agree. */
   claimTrimmed(boardId: string, seq: number, by: string): void {
     this.#claims.push({ boardId, seq, by });
+  }
+
+  /** A stream says that something between the two places cannot be told: when the log has been read, one must be there. */
+  claimGap(boardId: string, after: number, upTo: number, by: string): void {
+    this.#gaps.push({ boardId, after, upTo, by });
+  }
+
+  /** Call when the log has been read to its end. */
+  judgeGaps(): void {
+    for (const { boardId, after, upTo, by } of this.#gaps.splice(0)) {
+      const isThere = this.#board(boardId).untellable.some((seq) => seq > after && seq <= upTo);
+      if (!isThere) this.#options.violations.add('`gap` means that an event cannot be told', by);
+    }
   }
 
   /** Reads the log to its end, however long the database takes. */
@@ -169,6 +188,7 @@ export class Auditor {
       violations.add('1…head without a hole', `${boardId}: ${seq} follows ${board.seq}; ${how}`);
     }
     board.seq = seq;
+    if (isUntellable(row.object)) board.untellable.push(seq);
     record.sawEvent(boardId, seq, toJson(row), 'the auditor');
     if (row.mutationId !== null) ledger.logged(row.mutationId, boardId, seq);
     if (row.resource === 'member' && row.action === 'deleted') {

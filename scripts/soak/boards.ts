@@ -15,6 +15,12 @@ interface BoardPlan {
   /** Characters that each change carries besides. */
   fillerLength: number;
   readers: Partial<Record<ReaderKind, number>>;
+  /** Who write and have a stream of their own open, which they name. */
+  authors: number;
+  /** Who write by SQL what the API would refuse. */
+  hostileWriters: number;
+  /** Who send further requests behind a stream. */
+  pipeliners: number;
   /** Users whose access ends again and again. */
   guests: number;
   /** Of one member. */
@@ -34,6 +40,7 @@ export const boardPlans: BoardPlan[] = [
     textLength: 120,
     fillerLength: 0,
     readers: { fast: 8, snapshot: 2, slow: 1, dropping: 3, cut: 2, lying: 1, 'half-open': 1 },
+    ...{ authors: 1, hostileWriters: 0, pipeliners: 1 },
     guests: 0,
     broadcastsPerSecond: 20,
   },
@@ -45,6 +52,7 @@ export const boardPlans: BoardPlan[] = [
     textLength: 120,
     fillerLength: 0,
     readers: { fast: 6, slow: 2, dropping: 2, lying: 2, cut: 1, stalled: 1 },
+    ...{ authors: 1, hostileWriters: 1, pipeliners: 0 },
     guests: 0,
     broadcastsPerSecond: 20,
   },
@@ -56,6 +64,7 @@ export const boardPlans: BoardPlan[] = [
     textLength: 9900,
     fillerLength: 15_000,
     readers: { fast: 1, stalled: 4, slow: 2, dropping: 1, cut: 1, snapshot: 1 },
+    ...{ authors: 0, hostileWriters: 0, pipeliners: 0 },
     guests: 0,
     broadcastsPerSecond: 20,
   },
@@ -67,6 +76,7 @@ export const boardPlans: BoardPlan[] = [
     textLength: 300,
     fillerLength: 0,
     readers: { fast: 2, snapshot: 1, lying: 1, 'half-open': 1, 'byte by byte': 1, cut: 1 },
+    ...{ authors: 1, hostileWriters: 0, pipeliners: 1 },
     guests: 0,
     broadcastsPerSecond: 10,
   },
@@ -78,6 +88,7 @@ export const boardPlans: BoardPlan[] = [
     textLength: 2000,
     fillerLength: 0,
     readers: { fast: 2, 'half-open': 1, 'byte by byte': 1, cut: 1 },
+    ...{ authors: 0, hostileWriters: 1, pipeliners: 0 },
     guests: 0,
     broadcastsPerSecond: 10,
   },
@@ -89,6 +100,7 @@ export const boardPlans: BoardPlan[] = [
     textLength: 120,
     fillerLength: 0,
     readers: { fast: 1 },
+    ...{ authors: 0, hostileWriters: 0, pipeliners: 0 },
     guests: 4,
     broadcastsPerSecond: 20,
   },
@@ -112,6 +124,17 @@ export async function createBoards(url: string): Promise<SoakBoard[]> {
     boards.push({ ...plan, id: await owner.createBoard(plan.name), ownerCookie: owner.cookie });
   }
   return boards;
+}
+
+/** How many boards are opened again and again, and left again as often. */
+const REVISITED = 18;
+
+/** @returns boards of a user who alone comes there */
+export async function createRevisitedBoards(url: string): Promise<{ user: SoakUser; boardIds: string[] }> {
+  const visitor = await Client.signUp({ url }, 'Visitor');
+  const boardIds: string[] = [];
+  for (let index = 0; index < REVISITED; index += 1) boardIds.push(await visitor.createBoard(`visited ${index}`));
+  return { user: { id: visitor.user.id, cookie: visitor.cookie }, boardIds };
 }
 
 /** @returns a new user, who may write on the board */

@@ -7,7 +7,7 @@ import { type FaultyProxy, startFaultyProxy } from '../../test/helpers/faulty-pr
 import { type PrivatePostgres, startPrivatePostgres } from '../../test/helpers/private-postgres.ts';
 import { type PrivateRedis, startPrivateRedis } from '../../test/helpers/redis.ts';
 import type { Teardown } from '../../test/helpers/teardown.ts';
-import { SoakNode } from './soak-node.ts';
+import { DRAIN_MS, SoakNode } from './soak-node.ts';
 import type { Violations } from './violations.ts';
 
 /** So that within minutes streams rotate, rings overflow, and the log is trimmed under readers who are away. */
@@ -15,10 +15,12 @@ const settings = {
   LOG_LEVEL: 'info',
   HEARTBEAT_SECONDS: '2',
   STREAM_MAX_AGE_MINUTES: '1',
-  DRAIN_SECONDS: '3',
+  DRAIN_SECONDS: `${DRAIN_MS / 1000}`,
   STREAMS_PER_USER: '1000',
   // All writers of the soak are one user each, and write as fast as they can.
   WRITES_PER_SECOND: '1000000',
+  // They all come from one address.
+  ACCOUNTS_PER_MINUTE: '1000000',
   RING_BYTES_PER_BOARD: '32768',
   RING_BYTES_PER_NODE: '98304',
   RETENTION_EVENTS: '2000',

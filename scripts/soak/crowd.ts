@@ -3,7 +3,7 @@
 import type { Teardown } from '../../test/helpers/teardown.ts';
 import { AccessJudge } from './access-judge.ts';
 import { Auditor } from './auditor.ts';
-import { createBoards, createMember, type SoakBoard } from './boards.ts';
+import { createBoards, createMember, createRevisitedBoards, type SoakBoard, type SoakUser } from './boards.ts';
 import { Broadcaster } from './broadcaster.ts';
 import { type ClientProxy, type ProxyFault, startClientProxy } from './client-proxy.ts';
 import type { Cluster } from './cluster.ts';
@@ -11,13 +11,16 @@ import type { EventRecord } from './event-record.ts';
 import type { FaultHistory } from './faults.ts';
 import type { Figures } from './figures.ts';
 import { Guest } from './guest.ts';
+import { HostileWriter } from './hostile-writer.ts';
 import type { Ledger } from './ledger.ts';
 import { OpenStreams } from './open-streams.ts';
+import { Pipeliner } from './pipeliner.ts';
 import { PresenceObserver } from './presence-observer.ts';
 import type { Random } from './random.ts';
-import { Reader } from './reader.ts';
+import { Reader, type ReaderOptions } from './reader.ts';
 import { type ReaderKind, readerKinds } from './reader-kinds.ts';
 import { RestWriter } from './rest-writer.ts';
+import { Revisitor } from './revisitor.ts';
 import { SqlWriter } from './sql-writer.ts';
 import { SteadyClient } from './steady-client.ts';
 import type { Violations } from './violations.ts';
@@ -34,10 +37,11 @@ export interface CrowdOptions {
 
 export interface Crowd {
   boards: SoakBoard[];
-  writers: Array<RestWriter | SqlWriter>;
+  writers: Array<RestWriter | SqlWriter | HostileWriter | Pipeliner>;
   readers: Reader[];
   guests: Guest[];
   broadcasters: Broadcaster[];
+  revisitors: Revisitor[];
   proxies: Record<ProxyFault, ClientProxy[]>;
   auditor: Auditor;
   presence: PresenceObserver;
@@ -70,16 +74,22 @@ export async function gatherCrowd(t: Teardown, options: CrowdOptions): Promise<C
   const presence = new PresenceObserver({ redisUrl: cluster.redis.url, boardIds, openStreams, violations });
   const proxies = await startProxies(t, options);
   const watching = { proxies, auditor, presence, openStreams };
-  const crowd: Crowd = { boards, writers: [], readers: [], guests: [], broadcasters: [], ...watching, cookies: [] };
+  const crowd: Crowd = {
+    ...{ boards, writers: [], readers: [], guests: [], broadcasters: [], revisitors: [], cookies: [] },
+    ...watching,
+  };
   for (const board of boards) {
     const join = (name: string) => createMember(node.url, sql, board.id, `${name} of ${board.name}`);
     crowd.writers.push(...(await createWriters(t, options, board, join)));
     const { readers, cookie } = await createReaders(options, crowd, board, join);
     crowd.readers.push(...readers);
     crowd.cookies.push(cookie);
+    await addAuthors(options, crowd, board, join);
+    await addTroublemakers(t, options, crowd, board, join);
     crowd.guests.push(...(await createGuests(options, crowd, board, sql)));
     crowd.broadcasters.push(await createBroadcaster(options, board, join));
   }
+  crowd.revisitors.push(...(await createRevisitors(options, node.url)));
   return crowd;
 }
 
@@ -137,18 +147,73 @@ async function createReaders(
   for (let index = 0; index < Math.ceil(kinds.length * USERS_PER_READER); index += 1) {
     users.push(await join(`reader ${index}`));
   }
-  const { cluster, random, record, ledger, figures, violations } = options;
-  const { auditor, openStreams, proxies } = crowd;
+  const { random } = options;
   const readers = kinds.map((kind, index) => {
-    const user = users[index % users.length] as { id: string; cookie: string };
-    return new Reader({
-      ...{ name: `${kind} reader ${index} of ${board.name}`, kind, user, boardId: board.id },
-      ...{ nodes: cluster.nodes, proxies, random: random.fork(3000 + crowd.readers.length + index) },
-      ...{ record, auditor, ledger, openStreams, violations, figures },
-      isOnBusyBoard: board.paceMs <= BUSY_PACE_MS,
-    });
+    const user = users[index % users.length] as SoakUser;
+    const own = random.fork(3000 + crowd.readers.length + index);
+    const name = `${kind} reader ${index} of ${board.name}`;
+    return createReader(options, crowd, board, { name, kind, user, random: own });
   });
   return { readers, cookie: users[0]?.cookie ?? '' };
+}
+
+function createReader(
+  { cluster, record, ledger, figures, violations }: CrowdOptions,
+  { auditor, openStreams, proxies, readers }: Crowd,
+  board: SoakBoard,
+  own: Pick<ReaderOptions, 'name' | 'kind' | 'user' | 'random'>,
+): Reader {
+  return new Reader({
+    ...{ ...own, boardId: board.id, nodes: cluster.nodes, proxies },
+    ...{ record, auditor, ledger, openStreams, violations, figures },
+    isOnBusyBoard: board.paceMs <= BUSY_PACE_MS,
+    borrowCursor: () => own.random.pick(readers.filter(({ boardId }) => boardId !== board.id)).cursor,
+  });
+}
+
+/** Each writes and reads, and names its own stream. */
+async function addAuthors(options: CrowdOptions, crowd: Crowd, board: SoakBoard, join: Join): Promise<void> {
+  const { cluster, random, ledger, violations } = options;
+  for (let index = 0; index < board.authors; index += 1) {
+    const name = `${board.name.replaceAll(' ', '-')}-author-${index}`;
+    const user = await join(name);
+    const reader = createReader(options, crowd, board, { name, kind: 'fast', user, random: random.fork(6000 + index) });
+    const own = random.fork(6500 + crowd.writers.length);
+    const ownStreamId = () => reader.streamId;
+    crowd.readers.push(reader);
+    crowd.writers.push(
+      new RestWriter({ name, board, user, nodes: cluster.nodes, random: own, ledger, violations, ownStreamId }),
+    );
+  }
+}
+
+async function addTroublemakers(
+  t: Teardown,
+  options: CrowdOptions,
+  crowd: Crowd,
+  board: SoakBoard,
+  join: Join,
+): Promise<void> {
+  const { cluster, random, ledger, figures, violations } = options;
+  for (let index = 0; index < board.hostileWriters; index += 1) {
+    const client = steadyClient(t, options, `hostile ${index} of ${board.name}`);
+    const own = random.fork(7000 + crowd.writers.length);
+    crowd.writers.push(new HostileWriter({ board, client, random: own, ledger, figures, violations }));
+  }
+  for (let index = 0; index < board.pipeliners; index += 1) {
+    const own = random.fork(7500 + crowd.writers.length);
+    const rest = { random: own, ledger, openStreams: crowd.openStreams, figures, violations };
+    crowd.writers.push(new Pipeliner({ board, user: await join(`pipeliner ${index}`), nodes: cluster.nodes, ...rest }));
+  }
+}
+
+async function createRevisitors(options: CrowdOptions, url: string): Promise<Revisitor[]> {
+  const { cluster, random, history, figures, violations } = options;
+  const { user, boardIds } = await createRevisitedBoards(url);
+  return boardIds.map((boardId, index) => {
+    const own = random.fork(8000 + index);
+    return new Revisitor({ boardId, user, nodes: cluster.nodes, history, random: own, figures, violations });
+  });
 }
 
 async function createGuests(

@@ -3,7 +3,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { Cluster } from './cluster.ts';
+import { knockWhileDraining } from './drain-probe.ts';
 import type { Epochs } from './epochs.ts';
+import type { Figures } from './figures.ts';
 import type { FaultKind, PlannedFault } from './schedule.ts';
 import type { SoakNode } from './soak-node.ts';
 import { SteadyClient } from './steady-client.ts';
@@ -17,8 +19,9 @@ export interface DeedOptions extends Cluster {
   epochs: Epochs;
   /** Whose log is locked. */
   busyBoardId: string;
-  /** Of someone who is signed in. */
+  /** Of a member of that board. */
   cookie: string;
+  figures: Figures;
 }
 
 /** Whom a fault concerns: all readers, those of one node, or those of one board. */
@@ -35,7 +38,7 @@ export type Deed = (fault: PlannedFault, node: SoakNode, measure: (concerned?: C
 
 export function createDeeds(options: DeedOptions): Record<FaultKind, Deed> {
   return {
-    ...nodeDeeds(),
+    ...nodeDeeds(options),
     ...listenerDeeds(options),
     ...serverDeeds(options),
     ...lockDeeds(options),
@@ -45,7 +48,11 @@ export function createDeeds(options: DeedOptions): Record<FaultKind, Deed> {
 
 type Deeds<Kind extends FaultKind> = Record<Kind, Deed>;
 
-function nodeDeeds(): Deeds<'node killed' | 'node paused' | 'node rolled' | 'node clock off'> {
+function nodeDeeds({
+  busyBoardId: boardId,
+  cookie,
+  figures,
+}: DeedOptions): Deeds<'node killed' | 'node paused' | 'node rolled' | 'node clock off'> {
   return {
     'node killed': async ({ holdMs }, node, measure) => {
       measure({ node });
@@ -61,13 +68,13 @@ function nodeDeeds(): Deeds<'node killed' | 'node paused' | 'node rolled' | 'nod
     },
     'node rolled': async (_fault, node, measure) => {
       measure({ node });
-      await node.terminate();
+      await Promise.all([node.terminate(), knockWhileDraining(node, { boardId, cookie, figures })]);
       await node.start();
     },
     // It stays that way until the node is started again.
     'node clock off': async ({ sign }, node, measure) => {
       measure({ node });
-      await node.terminate();
+      await Promise.all([node.terminate(), knockWhileDraining(node, { boardId, cookie, figures })]);
       await node.start(sign * HOUR_MS);
     },
   };

@@ -18,7 +18,12 @@ type Group =
   | 'ended access'
   | 'ended streams'
   | 'refusals'
-  | 'broadcasts';
+  | 'broadcasts'
+  | 'own'
+  | 'hostile rows'
+  | 'pipelines'
+  | 'reopened boards'
+  | 'requests while draining';
 
 /** @returns undefined when there is nothing to take them of */
 export function percentiles(values: readonly number[]): Percentiles | undefined {

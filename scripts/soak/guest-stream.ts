@@ -6,6 +6,7 @@ import type { Auditor } from './auditor.ts';
 import type { EventRecord } from './event-record.ts';
 import type { Figures } from './figures.ts';
 import type { Access, Ground } from './grounds.ts';
+import type { Ledger } from './ledger.ts';
 import type { OpenStreams } from './open-streams.ts';
 import type { Random } from './random.ts';
 import type { SoakNode } from './soak-node.ts';
@@ -26,6 +27,7 @@ export interface GuestStreamOptions {
   random: Random;
   record: EventRecord;
   auditor: Auditor;
+  ledger: Ledger;
   openStreams: OpenStreams;
   judge: AccessJudge;
   violations: Violations;
@@ -57,9 +59,9 @@ export class GuestStream {
   constructor(options: GuestStreamOptions) {
     this.#options = options;
     this.access = options.access;
-    const { name, boardId, userId, record, auditor, violations, figures, access } = options;
+    const { name, boardId, userId, record, auditor, ledger, violations, figures, access } = options;
     const isEnding = () => access.grounds.some(({ endingAt }) => endingAt !== undefined);
-    const rules = { name, boardId, userId, record, auditor, violations, figures, onChanged: () => {} };
+    const rules = { name, boardId, userId, record, auditor, ledger, violations, figures, onChanged: () => {} };
     this.#rules = new StreamRules({ ...rules, mayBeRevoked: isEnding });
   }
 

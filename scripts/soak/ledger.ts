@@ -18,6 +18,8 @@ export interface Mutation {
   acknowledgedAt?: number;
   /** Times that its answer was lost or a refusal. */
   retries: number;
+  /** The streams that its writer has named as its own, one for each time that it was sent; undefined for none. */
+  readonly streamIds: Array<string | undefined>;
   /** Events of it in the log, as the auditor has read it. */
   logged: number;
 }
@@ -43,6 +45,7 @@ export class Ledger {
       startedAt: performance.now(),
       outcome: 'open',
       retries: 0,
+      streamIds: [],
       logged: 0,
     };
     this.#mutations.set(id, mutation);

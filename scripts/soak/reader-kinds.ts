@@ -32,8 +32,16 @@ export interface ConnectionPlan {
   byQuery?: boolean;
 }
 
-/** @param epoch as the reader knows it; empty before its first event */
-export function planConnection(kind: ReaderKind, random: Random, epoch: string): ConnectionPlan {
+/**
+ * @param epoch as the reader knows it; empty before its first event
+ * @param ofOtherBoard a cursor that is good there
+ */
+export function planConnection(
+  kind: ReaderKind,
+  random: Random,
+  epoch: string,
+  ofOtherBoard: string | undefined,
+): ConnectionPlan {
   switch (kind) {
     case 'fast':
     case 'snapshot':
@@ -55,17 +63,21 @@ export function planConnection(kind: ReaderKind, random: Random, epoch: string):
     case 'half-open':
       return { via: 'swallowing' };
     case 'lying':
-      return { ...planLie(random, epoch), leave: { afterMs: random.between(2000, 10_000), byReset: false } };
+      return {
+        ...planLie(random, epoch, ofOtherBoard),
+        leave: { afterMs: random.between(2000, 10_000), byReset: false },
+      };
   }
 }
 
-function planLie(random: Random, epoch: string): ConnectionPlan {
+function planLie(random: Random, epoch: string, ofOtherBoard: string | undefined): ConnectionPlan {
   const byQuery = random.chance(0.5);
   const madeUp = random.whole(0x10000000, 0xffffffff).toString(16);
   const lies: Lie[] = [
     { reason: 'malformed', cursor: random.pick(['nonsense', '0', `${madeUp}-01`, `${madeUp}-9999999999999999`, '-']) },
     { reason: 'epoch', cursor: `${madeUp}-${random.whole(0, 5000)}` },
   ];
+  if (ofOtherBoard !== undefined) lies.push({ reason: 'epoch', cursor: ofOtherBoard });
   if (epoch) lies.push({ reason: 'ahead', cursor: `${epoch}-${random.whole(10_000_000, 2 ** 50)}` });
   const choice = random.whole(0, lies.length + 1);
   const lie = lies[choice];

@@ -17,6 +17,8 @@ import type { Violations } from './violations.ts';
 /** The longest wait before coming back, so that the soak keeps moving. */
 export const LONGEST_RETRY_MS = 3000;
 const REFUSED_MS = 200;
+/** How often the board's id is written in capitals. */
+const IN_CAPITALS = 0.15;
 /** Heartbeats come every 2 s here: see nodes.ts. */
 const SILENCE_MS = 8000;
 const SLOW_SILENCE_MS = 60_000;
@@ -27,6 +29,8 @@ export interface ReaderOptions {
   boardId: string;
   /** Something is written there many times a second. */
   isOnBusyBoard: boolean;
+  /** A cursor of somebody who reads another board, once there is one. */
+  borrowCursor: () => string | undefined;
   user: { id: string; cookie: string };
   nodes: SoakNode[];
   /** In front of each node, in their order. */
@@ -66,12 +70,23 @@ export class Reader {
       const mutation = this.kind === 'fast' ? ledger.find(mutationId) : undefined;
       if (mutation) figures.delivered(name, mutation);
     };
-    this.#rules = new StreamRules({ name, boardId, userId: user.id, record, auditor, violations, figures, onChanged });
+    const rules = { name, boardId, userId: user.id, record, auditor, ledger, violations, figures, onChanged };
+    this.#rules = new StreamRules(rules);
   }
 
   /** The last event that it has seen. */
   get seq(): number {
     return this.#rules.seq;
+  }
+
+  /** Of its last event. */
+  get cursor(): string | undefined {
+    return this.#rules.cursor;
+  }
+
+  /** Of the stream that it holds, if it holds one. */
+  get streamId(): string | undefined {
+    return this.#rules.streamId;
   }
 
   /** The node whose stream it holds, if it holds one. */
@@ -111,8 +126,8 @@ export class Reader {
     // Not all in the same instant.
     await delay(this.#options.random.between(0, 1500), undefined, { signal }).catch(() => {});
     while (!signal.aborted) {
-      const { kind, random } = this.#options;
-      const plan = this.#isCalm ? {} : planConnection(kind, random, this.#rules.epoch);
+      const { kind, random, borrowCursor } = this.#options;
+      const plan = this.#isCalm ? {} : planConnection(kind, random, this.#rules.epoch, borrowCursor());
       const wasAnswered = await this.#connectToAny(plan);
       const retryMs = plan.isImpatient ? 0 : Math.min(this.#retryMs, LONGEST_RETRY_MS);
       await delay(wasAnswered ? retryMs : REFUSED_MS, undefined, { signal }).catch(() => {});
@@ -161,7 +176,7 @@ export class Reader {
   }
 
   #request(plan: ConnectionPlan, { cursor, wantsSnapshot }: Attempt, node: SoakNode): StreamConnection {
-    const { boardId, user, proxies, openStreams } = this.#options;
+    const { boardId, user, proxies, openStreams, random } = this.#options;
     const query = new URLSearchParams({
       ...(wantsSnapshot && { snapshot: 'true' }),
       ...(plan.byQuery && cursor !== undefined && { lastEventId: cursor }),
@@ -169,7 +184,7 @@ export class Reader {
     const isNew = () => this.#rules.streamId === undefined;
     return new StreamConnection({
       port: plan.via ? (proxies[plan.via][node.index]?.port ?? node.port) : node.port,
-      path: `/boards/${boardId}/events?${query}`,
+      path: `/boards/${random.chance(IN_CAPITALS) ? boardId.toUpperCase() : boardId}/events?${query}`,
       headers: {
         accept: 'text/event-stream',
         cookie: user.cookie,

@@ -90,6 +90,11 @@ function printAccess(figures: Figures): void {
   const isLate = figures.calmAccessEnds.some((ms) => ms > PROMISED_END_MS);
   const promised = `< ${PROMISED_END_MS}${isLate ? ', LATE' : ''}`;
   row('  while nothing was broken', `${milliseconds(figures.calmAccessEnds)} (promised ${promised})`);
+  row('own changes on their own stream', list(figures.counts('own')));
+  row('rows that the API would refuse', list(figures.counts('hostile rows')));
+  row('streams with requests behind them', list(figures.counts('pipelines')));
+  row('boards that were opened again', list(figures.counts('reopened boards')));
+  row('requests while a node drained', list(figures.counts('requests while draining')));
   row('broadcasts, by their answers', list(figures.counts('broadcasts')));
   row('  told, missed in between', `${figures.broadcastsTold}, ${figures.broadcastsMissed}`);
 }

@@ -10,6 +10,8 @@ import type { Violations } from './violations.ts';
 const ANSWER_MS = 7000;
 const LONGEST_RETRY_MS = 1000;
 const MOST_ITEMS = 12;
+/** How often ids are written in capitals. */
+const IN_CAPITALS = 0.15;
 
 export interface RestWriterOptions {
   name: string;
@@ -19,10 +21,13 @@ export interface RestWriterOptions {
   random: Random;
   ledger: Ledger;
   violations: Violations;
+  /** Of a stream that this user has open now: its writes are its own there. */
+  ownStreamId?: () => string | undefined;
 }
 
 interface Request {
   method: 'POST' | 'PATCH' | 'DELETE';
+  /** With the ids in small letters; each time it is sent it may be in another spelling. */
   path: string;
   body?: object;
   expected: number;
@@ -118,13 +123,20 @@ export class RestWriter {
   }
 
   async #send(request: Request, mutation: Mutation, node: SoakNode): Promise<Answer | { retryMs: number }> {
-    const { user, ledger } = this.#options;
+    const { user, ledger, random, ownStreamId } = this.#options;
+    // Of an id there is one, however it is written: the same key under the other spelling is the same request.
+    const path = random.chance(IN_CAPITALS) ? inCapitals(request.path) : request.path;
+    const streamId = ownStreamId?.();
+    mutation.streamIds.push(streamId);
     try {
-      const response = await fetch(node.url + request.path, {
+      const response = await fetch(node.url + path, {
         method: request.method,
         headers: {
           cookie: user.cookie,
           'idempotency-key': mutation.id,
+          ...(streamId !== undefined && {
+            'stream-id': random.chance(IN_CAPITALS) ? streamId.toUpperCase() : streamId,
+          }),
           ...(request.body && { 'content-type': 'application/json' }),
         },
         ...(request.body && { body: JSON.stringify(request.body) }),
@@ -158,4 +170,8 @@ export class RestWriter {
     }
     this.#versions.set(id, item?.version ?? expected);
   }
+}
+
+function inCapitals(path: string): string {
+  return path.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, (id) => id.toUpperCase());
 }

@@ -49,6 +49,7 @@ export async function runSoak(t: Teardown, options: SoakOptions, signal: AbortSi
     ...cluster,
     epochs: record.epochs,
     busyBoardId: crowd.boards[0]?.id ?? '',
+    figures,
     cookie: crowd.cookies[0] ?? '',
   });
   const { readers } = crowd;
@@ -64,11 +65,11 @@ export async function runSoak(t: Teardown, options: SoakOptions, signal: AbortSi
 
 async function begin(t: Teardown, reported: ReportOptions, activeFaults: () => string[]): Promise<void> {
   const { crowd, nodes } = reported;
-  const { auditor, presence, readers, writers, guests, broadcasters } = crowd;
+  const { auditor, presence, readers, writers, guests, broadcasters, revisitors } = crowd;
   await presence.start();
   t.teardown(() => presence.stop());
   auditor.start();
-  const users = [...readers, ...writers, ...guests, ...broadcasters];
+  const users = [...readers, ...writers, ...guests, ...broadcasters, ...revisitors];
   for (const each of users) each.start();
   // Whoever has not come to an end by then has something to say, which nobody hears any more.
   const everyone = [...users, auditor];
@@ -82,10 +83,11 @@ async function begin(t: Teardown, reported: ReportOptions, activeFaults: () => s
 
 /** @returns how long the readers took to catch up, in milliseconds */
 async function settleAndCheck({ crowd, nodes, ledger, figures, violations }: ReportOptions): Promise<number> {
-  const { auditor, presence, openStreams, readers, writers, guests, broadcasters, proxies, boards, cookies } = crowd;
+  const { auditor, presence, openStreams, readers, writers, guests, broadcasters, revisitors } = crowd;
+  const { proxies, boards, cookies } = crowd;
   await checkNodesAreUp(nodes, violations);
   const active = [...writers, ...guests];
-  const answered = Promise.all([...active, ...broadcasters].map((each) => each.stop())).then(() => true);
+  const answered = Promise.all([...active, ...broadcasters, ...revisitors].map((each) => each.stop())).then(() => true);
   if (!(await Promise.race([answered, delay(LAST_WRITES_MS, false)]))) {
     violations.add('every write is answered in the end', active.map((each) => each.describe()).join('; '));
   }
@@ -98,6 +100,7 @@ async function settleAndCheck({ crowd, nodes, ledger, figures, violations }: Rep
   await presence.compare();
   await checkPresence(readers, openStreams, violations);
   await auditor.readToEnd();
+  auditor.judgeGaps();
   ledger.close();
   const [node] = nodes;
   for (const [index, board] of boards.entries()) {

@@ -10,6 +10,8 @@ import type { Violations } from './violations.ts';
 
 const cli = fileURLToPath(new URL('../../dist/cli.js', import.meta.url));
 const RESTART_MS = 300;
+/** `DRAIN_SECONDS` of each node. */
+export const DRAIN_MS = 3000;
 const START_MS = 30_000;
 const LAST_LINES = 6;
 const ERROR_LEVEL = 50;
@@ -46,6 +48,11 @@ export class SoakNode {
     this.url = `http://127.0.0.1:${options.port}`;
     // Whoever is killed ends nothing in order.
     process.once('exit', () => this.#child?.kill('SIGKILL'));
+  }
+
+  /** For whoever has talked to it and knows what no promise allows. */
+  complain(rule: string, detail: string): void {
+    this.#options.violations.add(rule, `node ${this.index}: ${detail}`);
   }
 
   get state(): State {

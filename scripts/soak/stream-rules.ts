@@ -4,6 +4,7 @@ import type { Auditor } from './auditor.ts';
 import { BroadcastRules } from './broadcast-rules.ts';
 import type { EventRecord } from './event-record.ts';
 import type { Figures } from './figures.ts';
+import type { Mutation } from './ledger.ts';
 import { PresenceRules } from './presence-rules.ts';
 import type { Violations } from './violations.ts';
 
@@ -35,7 +36,8 @@ export interface StreamRulesOptions {
   /** Who reads, for the board. */
   userId: string;
   record: EventRecord;
-  auditor: Pick<Auditor, 'claimTrimmed'>;
+  auditor: Pick<Auditor, 'claimTrimmed' | 'claimGap'>;
+  ledger: { find: (mutationId: string | undefined) => Mutation | undefined };
   violations: Violations;
   figures: Figures;
   onChanged: (seq: number, mutationId: string | undefined) => void;
@@ -112,11 +114,14 @@ export class StreamRules {
   heard(frame: Frame): void {
     const { event, id } = frame;
     this.#note(`${event} ${id ?? ''} ${frame.data.slice(0, 120)}`);
+    // Some clients take it when the line comes: what is behind it may be cut off.
+    if (/\nid:[^\n]*\n(?!\n)|^id:/.test(frame.bytes)) this.#broken('the id is the last line of a frame', frame.bytes);
     if (this.#state === 'closed') this.#broken('no frame after `close`', String(event));
     if (event === 'close') this.#close(frame);
     else if (event === 'ready') this.#ready(frame);
     else if (this.#state === 'new') this.#broken('`ready` comes first', String(event));
     else if (event === 'changed') this.#changed(frame);
+    else if (event === 'own') this.#own(frame);
     else if (event === 'reset') this.#reset(frame);
     else if (event === 'snapshot') this.#snapshot(frame);
     else if (event === 'presence') this.#told(frame);
@@ -168,27 +173,53 @@ export class StreamRules {
     const goesOnFrom = ready.resumedFrom ?? (cursor === undefined && !wantsSnapshot ? ready.cursor : undefined);
     if (id !== undefined && id !== goesOnFrom)
       this.#broken('`ready` skips nothing that is still to come', `${id} ${data}`);
-    if (cursor === undefined) this.#place = placeOf(ready.cursor);
+    // What a client that is cut off here comes back with: its own cursor, or this one.
+    if (id !== undefined) this.#place = placeOf(id);
   }
 
   #changed({ id, data, bytes }: Frame): void {
     const { record, boardId, figures, onChanged } = this.#options;
     const event = JSON.parse(data) as { seq: number; boardId: string; mutationId?: string; at: string };
-    const place = placeOf(id);
-    const last = this.#place;
-    if (this.#state === 'must reset') this.#broken('what cannot be continued is reset first', `${id}`);
-    if (!place || place.seq !== event.seq || event.boardId !== boardId) this.#broken('the id is the cursor', bytes);
-    if (last && (event.seq !== last.seq + 1 || place?.epoch !== last.epoch)) {
-      this.#broken('the seq rises by exactly one', `${id} after ${last.epoch}-${last.seq}`);
-    }
-    this.#state = 'ready';
-    this.#place = place;
+    if (event.boardId !== boardId) this.#broken('the id is the cursor', bytes);
+    const place = this.#step(event.seq, id, bytes);
     figures.frames += 1;
+    if (this.#isOwn(event.mutationId)) this.#broken("one's own change comes as `own`", bytes);
     record.sawEvent(boardId, event.seq, data, this.#options.name);
     record.sawFrame(boardId, String(id), bytes, this.#options.name);
     if (place)
       record.epochs.check({ boardId, name: place.epoch }, Date.parse(event.at), () => `${this.describe()}, ${id}`);
     onChanged(event.seq, event.mutationId);
+  }
+
+  /** In place of `changed`, on the stream that the writer named. */
+  #own({ id, data, bytes }: Frame): void {
+    const { seq, mutationId, ...more } = JSON.parse(data) as { seq: number; mutationId?: string };
+    this.#step(seq, id, bytes);
+    this.#options.figures.count('own', 'told');
+    const { streamIds = [] } = this.#options.ledger.find(mutationId) ?? {};
+    const isNamed = this.streamId !== undefined && streamIds.includes(this.streamId);
+    if (!isNamed || Object.keys(more).length > 0) this.#broken('`own` comes on the stream that its writer named', data);
+    this.#options.onChanged(seq, mutationId);
+  }
+
+  /** Whether each time that it was sent it named this stream. */
+  #isOwn(mutationId: string | undefined): boolean {
+    const { streamIds = [] } = this.#options.ledger.find(mutationId) ?? {};
+    return streamIds.length > 0 && streamIds.every((streamId) => streamId !== undefined && streamId === this.streamId);
+  }
+
+  /** The cursor goes on by one. @returns where it is now */
+  #step(seq: number, id: string | undefined, bytes: string): Place | undefined {
+    const place = placeOf(id);
+    const last = this.#place;
+    if (this.#state === 'must reset') this.#broken('what cannot be continued is reset first', `${id}`);
+    if (!place || place.seq !== seq) this.#broken('the id is the cursor', bytes);
+    if (last && (seq !== last.seq + 1 || place?.epoch !== last.epoch)) {
+      this.#broken('the seq rises by exactly one', `${id} after ${last.epoch}-${last.seq}`);
+    }
+    this.#state = 'ready';
+    this.#place = place;
+    return place;
   }
 
   #reset({ id, data }: Frame): void {
@@ -230,6 +261,11 @@ export class StreamRules {
       const expected = isOtherEpoch || record.epochs.isUnsettled ? [lie.reason, 'epoch'] : [lie.reason];
       if (!expected.includes(reason))
         this.#broken('a reset has its reason', `${detail} for a cursor that is ${lie.reason}`);
+    } else if (reason === 'gap' && from) {
+      auditor.claimGap(boardId, from.seq, to.seq, `${this.describe()}: ${detail}`);
+    } else if (reason === 'epoch' && !from && record.epochs.isUnsettled) {
+      // It came without a cursor while the history ended.
+      return;
     } else if (reason === 'trimmed' && from) {
       if (!record.epochs.isUnsettled) auditor.claimTrimmed(boardId, from.seq, `${this.describe()}: ${detail}`);
     } else if (reason !== 'epoch' || !from || (from.epoch === to.epoch && !record.epochs.isUnsettled)) {
