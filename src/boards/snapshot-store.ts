@@ -1,6 +1,5 @@
 // GET /boards/:id in one statement, and so in one snapshot of the database.
 
-import { LRUCache } from 'lru-cache';
 import type { CustomTypesConfig, Pool } from 'pg';
 import { formatCursor } from '../events/cursor.ts';
 import type { WaitingBytes } from '../output/waiting-bytes.ts';
@@ -19,21 +18,17 @@ export interface SnapshotStore {
 
 /** A board of more bytes than this is read once for all, and kept for those who read it slowly. */
 const LARGE_BYTES = 256 * 1024;
-/** Boards of which it is known that they are large. */
-const MOST_KNOWN_LARGE = 10_000;
 
 /**
- * The head row tells how large the board is, about: the length of what is compressed can be told only by uncompressing
- * it, so it counts as the most that it may be. The items follow in rows of 64, unless the board is larger than is asked
- * for: so nobody has to build, send or parse it as a single string. (string_agg and not json_agg, which writes a newline
- * between elements: the text is also the data of a stream's frame.)
+ * The head row tells how large the board is, about: the log counts the texts and data of its items, and the rest of one
+ * is some 400 bytes. The items follow in rows of 64, unless the board is larger than is asked for: so nobody has to build,
+ * send or parse it as a single string. (string_agg and not json_agg, which writes a newline between elements: the text is
+ * also the data of a stream's frame.)
  */
 const snapshotSql = `
   with here as materialized (
     select boards as board, board_log.head::float8 as seq, current_epoch() as epoch,
-      (select coalesce(sum(400 + octet_length(text) +
-          case when pg_column_compression(data) is null then pg_column_size(data) else 16384 end), 0)
-       from items where board_id = $1)::float8 as bytes
+      (item_bytes + 400 * item_count)::float8 as bytes
     from boards
     join board_log on board_log.board_id = boards.id
     where boards.id = $1
@@ -79,15 +74,9 @@ const types = {
 } as CustomTypesConfig;
 
 export function createSnapshotStore(pool: Pool, waiting: WaitingBytes): SnapshotStore {
-  const large = new LRUCache<string, number>({ max: MOST_KNOWN_LARGE });
   const shelf = new SnapshotShelf({
     waiting,
-    readWhole: async (boardId) => {
-      const { whole } = await readRows(pool, boardId, null, 'infinity');
-      if (whole && whole.bytes > LARGE_BYTES) large.set(boardId, whole.bytes);
-      else large.delete(boardId);
-      return whole;
-    },
+    readWhole: async (boardId) => (await readRows(pool, boardId, null, 'infinity')).whole,
   });
 
   async function readPlace(userId: string, boardId: string): Promise<Place | undefined> {
@@ -102,20 +91,10 @@ export function createSnapshotStore(pool: Pool, waiting: WaitingBytes): Snapshot
 
   return {
     async read(userId, boardId) {
-      let bytes = large.get(boardId);
-      let place: Place | undefined;
-      if (bytes === undefined) {
-        const { head, whole } = await readRows(pool, boardId, userId, LARGE_BYTES);
-        if (whole || !head) return whole && new SnapshotReader(whole);
-        bytes = head.bytes;
-        place = head;
-        large.set(boardId, bytes);
-      } else {
-        place = await readPlace(userId, boardId);
-        if (!place) return undefined;
-      }
-      const reader = await shelf.take(boardId, place, bytes);
-      if (!reader || reader.seq === place.seq) return reader;
+      const { head, whole } = await readRows(pool, boardId, userId, LARGE_BYTES);
+      if (whole || !head) return whole && new SnapshotReader(whole);
+      const reader = await shelf.take(boardId, head, head.bytes);
+      if (!reader || reader.seq === head.seq) return reader;
       // It holds more than what the user is known to be a member for, so that is looked up again (E6).
       let isMember = false;
       try {

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap';
 import { Client } from '../helpers/client.ts';
 import { askWithoutReading, createLargeBoard, readSlowly } from '../helpers/large-board.ts';
 import { startNode, type TestNode, useDatabase } from '../helpers/node.ts';
+import { range } from '../helpers/seqs.ts';
 import { until } from '../helpers/until.ts';
 
 const KIB = 1024;
@@ -55,6 +56,21 @@ t.test('clients that do not take their answers (E5)', async (t) => {
     other.destroy();
     await nothingIsKept();
     t.equal(cuts(node).length, before + 1, 'who leaves is not cut');
+  });
+
+  t.test('a page of the log ends with the event that fills it, and the next goes on there', async (t) => {
+    const seqs: number[] = [];
+    let next: string | undefined;
+    let largest = 0;
+    do {
+      const query = next === undefined ? '' : `&after=${next}`;
+      const { body } = await ada.get(`${path}/events?limit=500${query}`, { accept: 'application/json' });
+      largest = Math.max(largest, JSON.stringify(body.events).length);
+      seqs.push(...body.events.map(({ seq }: { seq: number }) => seq));
+      next = body.hasMore ? body.cursor : undefined;
+    } while (next !== undefined);
+    t.strictSame(seqs, range(1, 2 + Math.ceil(LARGE / 10_000)));
+    t.ok(largest > MIB && largest < MIB + 16 * KIB, `${largest} bytes`);
   });
 
   t.test('two hundred who ask for a large board at the same place cause one read; a change, another', async (t) => {
