@@ -34,6 +34,7 @@ export async function startBenchNode() {
       LOG_LEVEL: 'warn',
       STREAMS_PER_USER: '1000000',
       WRITES_PER_SECOND: '1000000',
+      ACCOUNTS_PER_MINUTE: '1000000',
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

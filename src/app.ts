@@ -100,7 +100,11 @@ export async function buildApp(
   });
 
   await app.register(postgresPlugin, { connectionString: config.databaseUrl });
-  await app.register(accountsPlugin, { jwtIssuers: config.jwtIssuers });
+  await app.register(accountsPlugin, {
+    jwtIssuers: config.jwtIssuers,
+    accountsPerMinute: config.accountsPerMinute,
+    redisUrl: config.redisUrl,
+  });
   await app.register(rateLimitsPlugin, {
     writesPerSecond: config.writesPerSecond,
     broadcastsPerSecond: config.broadcastsPerSecond,

@@ -30,6 +30,7 @@ const environmentSchema = Type.Object({
   STREAMS_PER_USER: whole(1, 1_000_000, 50),
   STREAMS_PER_BOARD: whole(1, 1_000_000, 10_000),
   STREAMS_PER_NODE: whole(1, 1_000_000, 15_000),
+  ACCOUNTS_PER_MINUTE: whole(1, 1_000_000, 60),
   WRITES_PER_SECOND: whole(1, 1_000_000, 50),
   BROADCASTS_PER_SECOND: whole(1, 1_000_000, 30),
   BROADCASTS_FROM: Type.Union([Type.Literal('viewer'), Type.Literal('editor'), Type.Literal('owner')], {
@@ -68,6 +69,8 @@ export interface Config {
   streamsPerUser: number;
   streamsPerBoard: number;
   streamsPerNode: number;
+  /** That one address may make. */
+  accountsPerMinute: number;
   /** Of one user, on this node. */
   writesPerSecond: number;
   broadcastsPerSecond: number;
@@ -125,6 +128,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     streamsPerUser: settings.STREAMS_PER_USER,
     streamsPerBoard: settings.STREAMS_PER_BOARD,
     streamsPerNode: settings.STREAMS_PER_NODE,
+    accountsPerMinute: settings.ACCOUNTS_PER_MINUTE,
     writesPerSecond: settings.WRITES_PER_SECOND,
     broadcastsPerSecond: settings.BROADCASTS_PER_SECOND,
     broadcastsFrom: settings.BROADCASTS_FROM,

@@ -20,7 +20,7 @@ export interface AccountRouteOptions {
   clientAddressHeader: string | undefined;
 }
 
-/** @returns who asks, as far as attempts to sign in are concerned */
+/** @returns who asks, as far as new accounts and attempts to sign in are concerned */
 export function clientOf(request: FastifyRequest, { clientAddressHeader }: AccountRouteOptions): Client {
   const named = clientAddressHeader === undefined ? undefined : request.headers[clientAddressHeader];
   return { address: addressKey(request.ip, named), session: request.cookies[SESSION_COOKIE] };
@@ -39,11 +39,11 @@ export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
           'Sets the cookie `tb_session`. The account lasts as long as the session, unless an email and a password ' +
           '(`PATCH /users/me`) or a token keep it.',
         body: NewGuest,
-        response: { 201: userBody, ...problemResponses(400, 413, 415, 503) },
+        response: { 201: userBody, ...problemResponses(400, 413, 415, 429, 503) },
       },
     },
     async (request, reply) => {
-      const signIn = await app.accountStore.createGuest(request.body.name.trim());
+      const signIn = await app.accounts.signUpGuest(request.body, clientOf(request, options));
       return cookie.set(reply.code(201), signIn).send({ user: signIn.user });
     },
   );

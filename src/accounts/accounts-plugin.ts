@@ -8,7 +8,8 @@ import { problemResponses } from '../http/schemas.ts';
 import type { JwtIssuer } from '../jwt-issuers.ts';
 import { Sweeper } from '../postgres/sweeper.ts';
 import { RecentAnswers } from '../recent-answers.ts';
-import { type AccountStore, createAccountStore } from './account-store.ts';
+import { AccountLimit } from './account-limit.ts';
+import { createAccountStore } from './account-store.ts';
 import { Accounts } from './accounts.ts';
 import { AttemptLimits } from './attempt-limits.ts';
 import type { Caller } from './caller.ts';
@@ -29,7 +30,6 @@ const MAX_RECENT = 5000;
 declare module 'fastify' {
   interface FastifyInstance {
     accounts: Accounts;
-    accountStore: AccountStore;
     sessions: SessionStore;
     tokens: TokenStore;
     credentials: CredentialStore;
@@ -61,19 +61,27 @@ declare module 'fastify' {
 
 const callers = new WeakMap<FastifyRequest, Caller>();
 
-/** @param options `jwtIssuers`: applications that send their own users */
+export interface AccountsPluginOptions {
+  /** Applications that send their own users. */
+  jwtIssuers: readonly JwtIssuer[];
+  /** That one address may make. */
+  accountsPerMinute: number;
+  /** Undefined: this node counts for itself. */
+  redisUrl: string | undefined;
+}
+
 export default fastifyPlugin(
-  async (app: FastifyInstance, { jwtIssuers }: { jwtIssuers: readonly JwtIssuer[] }) => {
+  async (app: FastifyInstance, { jwtIssuers, accountsPerMinute, redisUrl }: AccountsPluginOptions) => {
     await app.register(fastifyCookie);
     const store = createAccountStore(app.pool);
     const sessions = createSessionStore(app.pool, ({ message }) => {
       app.log.warn({ reason: message }, 'the end of a session was not put off; its next request tries again');
     });
     const tokens = createTokenStore(app.pool);
-    app.decorate('accountStore', store);
+    const limit = new AccountLimit({ perMinute: accountsPerMinute, redisUrl, log: app.log });
     app.decorate(
       'accounts',
-      new Accounts({ store, passwords: await createPasswords(), attempts: new AttemptLimits() }),
+      new Accounts({ store, passwords: await createPasswords(), attempts: new AttemptLimits(), limit }),
     );
     app.decorate('sessions', sessions);
     app.decorate('tokens', tokens);
@@ -118,8 +126,14 @@ export default fastifyPlugin(
       intervalMs: SWEEP_INTERVAL_MS,
       log: app.log,
     });
-    app.addHook('onReady', async () => sweeper.start());
-    app.addHook('onClose', () => sweeper.stop());
+    app.addHook('onReady', async () => {
+      limit.start();
+      sweeper.start();
+    });
+    app.addHook('onClose', async () => {
+      limit.stop();
+      await sweeper.stop();
+    });
   },
   { name: 'accounts', dependencies: ['postgres'] },
 );

@@ -1,6 +1,7 @@
 // What people do with their accounts: sign up, sign in, change them. Every password goes through here.
 
 import { invalid, Problem } from '../errors.ts';
+import type { AccountLimit } from './account-limit.ts';
 import type { AccountStore, NewCredentials, SignIn } from './account-store.ts';
 import type { AttemptLimits } from './attempt-limits.ts';
 import { unauthenticated, unauthenticatedHeaders } from './challenge.ts';
@@ -12,6 +13,7 @@ export interface AccountsOptions {
   store: AccountStore;
   passwords: Passwords;
   attempts: AttemptLimits;
+  limit: AccountLimit;
 }
 
 /** The browser or program at the other end. */
@@ -34,17 +36,27 @@ export class Accounts {
   readonly #store: AccountStore;
   readonly #passwords: Passwords;
   readonly #attempts: AttemptLimits;
+  readonly #limit: AccountLimit;
 
-  constructor({ store, passwords, attempts }: AccountsOptions) {
+  constructor({ store, passwords, attempts, limit }: AccountsOptions) {
     this.#store = store;
     this.#passwords = passwords;
     this.#attempts = attempts;
+    this.#limit = limit;
   }
 
-  /** @throws Problem TB_INVALID, TB_EMAIL_TAKEN, TB_TOO_MANY_ATTEMPTS or TB_UNAVAILABLE */
+  /** @throws Problem TB_TOO_MANY_ACCOUNTS */
+  async signUpGuest({ name }: { name: string }, { address }: Client): Promise<SignIn> {
+    await this.#limit.take(address);
+    return this.#store.createGuest(name.trim());
+  }
+
+  /** @throws Problem TB_INVALID, TB_EMAIL_TAKEN, TB_TOO_MANY_ACCOUNTS, TB_TOO_MANY_ATTEMPTS or TB_UNAVAILABLE */
   async signUp({ name, email, password }: NewUser, { address, session }: Client): Promise<SignIn> {
     const valid = readEmail(email);
     checkPasswordSize('password', password);
+    // Also one that fails: the hash has been made by then.
+    await this.#limit.take(address);
     // Counted, because the answer tells whether somebody has an account here.
     return this.#attempts.run(address, undefined, async () => {
       const passwordHash = await this.#passwords.hash(password);
@@ -66,7 +78,8 @@ export class Accounts {
 
   /**
    * @returns a new session when the credentials are new: then all others have ended
-   * @throws Problem TB_INVALID, TB_EMAIL_TAKEN, TB_WRONG_PASSWORD, TB_TOO_MANY_ATTEMPTS or TB_UNAVAILABLE
+   * @throws Problem TB_INVALID, TB_EMAIL_TAKEN, TB_WRONG_PASSWORD, TB_TOO_MANY_ACCOUNTS (a guest's), TB_TOO_MANY_ATTEMPTS
+   *   or TB_UNAVAILABLE
    */
   async change(user: User, patch: UserPatch, address: string): Promise<{ user: User } | SignIn> {
     if (patch.email === undefined && patch.password === undefined) {
@@ -106,6 +119,7 @@ export class Accounts {
       const missing = email === undefined ? '/email' : '/password';
       throw invalid(missing, 'is missing: a guest sets email and password together');
     }
+    await this.#limit.take(address);
     return this.#attempts.run(address, undefined, async () => {
       const credentials: NewCredentials = { email, passwordHash: await this.#passwords.hash(password) };
       const signIn = await this.#store.keepGuest(userId, credentials, name?.trim());

@@ -1,12 +1,17 @@
-// How often somebody may guess: a limit for each account and one for each address, on this node.
+// How often somebody may guess: limits for each address, and for each account as an address sees it, on this node.
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import { Problem } from '../errors.ts';
 
 const WINDOW_MS = 60_000;
 /** Failures within a minute. An address has more, because an office may be behind one. */
-const PER_ACCOUNT = 10;
+const PER_PAIR = 10;
 const PER_ADDRESS = 30;
+/** So many from anywhere, and an account is under attack: each address may guess less often, and more slowly. */
+const PER_ACCOUNT = 100;
+const PER_PAIR_UNDER_ATTACK = 3;
+const UNDER_ATTACK_MS = 1000;
 /** Keys that are remembered; the one that was used longest ago makes room. Some 10 MB at most. */
 const MAX_KEYS = 20_000;
 
@@ -16,18 +21,30 @@ interface Window {
   endsAt: number;
 }
 
+export interface AttemptLimitsOptions {
+  /** Milliseconds of a clock that never goes back. */
+  now?: () => number;
+  /** Resolves after so many milliseconds. */
+  pause?: (ms: number) => Promise<unknown>;
+}
+
 /**
  * Counts failures only, so that those who know their password are never in the way of each other, however many share an
- * address. Counts for itself, in memory: @fastify/rate-limit counts requests by one key, before the body with the
- * account is read, and takes nothing back. Behind n nodes the limit is up to n times as high.
+ * address. They are counted for account and address together: counted for the account alone, ten guesses by a stranger
+ * would lock its owner out. Who guesses from many addresses is slowed, and the account's owner with them, but nobody is
+ * refused for what others have done.
+ *
+ * Counts for itself, in memory: @fastify/rate-limit counts requests by one key, before the body with the account is
+ * read, and takes nothing back. Behind n nodes the limit is up to n times as high.
  */
 export class AttemptLimits {
   readonly #windows = new LRUCache<string, Window>({ max: MAX_KEYS });
   readonly #now: () => number;
+  readonly #pause: (ms: number) => Promise<unknown>;
 
-  /** @param now milliseconds of a clock that never goes back */
-  constructor(now: () => number = () => performance.now()) {
+  constructor({ now = () => performance.now(), pause = (ms) => delay(ms) }: AttemptLimitsOptions = {}) {
     this.#now = now;
+    this.#pause = pause;
   }
 
   /**
@@ -39,36 +56,51 @@ export class AttemptLimits {
    * @throws Problem TB_TOO_MANY_ATTEMPTS
    */
   async run<Result>(address: string, account: string | undefined, act: () => Promise<Result>): Promise<Result> {
-    const taken = [this.#take(`address ${address}`, PER_ADDRESS)];
-    if (account !== undefined) taken.push(this.#take(`account ${account}`, PER_ACCOUNT));
-    const giveBack = () => {
-      for (const window of taken) window.failures -= 1;
-    };
+    const { counted, isUnderAttack } = this.#count(address, account);
     try {
+      if (isUnderAttack) await this.#pause(UNDER_ATTACK_MS);
       const result = await act();
-      giveBack();
+      giveBack(counted);
       return result;
     } catch (error) {
-      if (!(error instanceof Problem) || error.status >= 500) giveBack();
+      if (!(error instanceof Problem) || error.status >= 500) giveBack(counted);
       throw error;
     }
   }
 
-  #take(key: string, limit: number): Window {
-    const now = this.#now();
-    let window = this.#windows.get(key);
-    if (!window || window.endsAt <= now) {
-      window = { failures: 0, endsAt: now + WINDOW_MS };
-      this.#windows.set(key, window);
+  #count(address: string, account: string | undefined) {
+    const ofAddress = this.#window(`address ${address}`);
+    this.#check(ofAddress, PER_ADDRESS);
+    const counted = [ofAddress];
+    let isUnderAttack = false;
+    if (account !== undefined) {
+      const ofAccount = this.#window(`account ${account}`);
+      const ofPair = this.#window(`pair ${address} ${account}`);
+      isUnderAttack = ofAccount.failures >= PER_ACCOUNT;
+      this.#check(ofPair, isUnderAttack ? PER_PAIR_UNDER_ATTACK : PER_PAIR);
+      counted.push(ofAccount, ofPair);
     }
-    if (window.failures >= limit) throw tooManyAttempts(Math.ceil((window.endsAt - now) / 1000));
-    window.failures += 1;
+    for (const window of counted) window.failures += 1;
+    return { counted, isUnderAttack };
+  }
+
+  #window(key: string): Window {
+    const known = this.#windows.get(key);
+    if (known && known.endsAt > this.#now()) return known;
+    const window = { failures: 0, endsAt: this.#now() + WINDOW_MS };
+    this.#windows.set(key, window);
     return window;
+  }
+
+  #check({ failures, endsAt }: Window, limit: number): void {
+    if (failures < limit) return;
+    const seconds = Math.ceil((endsAt - this.#now()) / 1000);
+    throw new Problem('TB_TOO_MANY_ATTEMPTS', `Wait ${seconds} s before you try again.`, {
+      headers: { 'retry-after': String(seconds) },
+    });
   }
 }
 
-function tooManyAttempts(seconds: number): Problem {
-  return new Problem('TB_TOO_MANY_ATTEMPTS', `Wait ${seconds} s before you try again.`, {
-    headers: { 'retry-after': String(seconds) },
-  });
+function giveBack(counted: Window[]): void {
+  for (const window of counted) window.failures -= 1;
 }

@@ -7,10 +7,15 @@ import { newSecret } from './secret.ts';
 
 /** argon2id (the package's default) as OWASP advises: 19 MiB, two passes, one lane. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
-/** Hashes at once: 76 MiB, and the four threads that Node has for such work. */
-const AT_ONCE = 4;
+/**
+ * Hashes at once: 76 MiB, and the four threads that Node has for such work. Those who sign in have three of them, and
+ * strangers who make accounts or passwords never more than the other one.
+ */
+const SIGN_INS_AT_ONCE = 3;
+const NEW_AT_ONCE = 1;
 /** Who comes after so many that wait would wait for seconds. */
 const MAX_WAITING = 64;
+const MAX_NEW_WAITING = 16;
 
 export interface Passwords {
   /**
@@ -29,20 +34,25 @@ export interface Passwords {
 
 /** One for a node: it counts the hashes under way. */
 export async function createPasswords(): Promise<Passwords> {
-  const turns = pLimit(AT_ONCE);
-  const takeTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
-    if (turns.pendingCount >= MAX_WAITING) {
-      throw unavailable('Too many are signing in at this moment. Try again shortly.');
-    }
-    return turns(work);
-  };
+  const takeNewTurn = createTurns(NEW_AT_ONCE, MAX_NEW_WAITING);
+  const takeSignInTurn = createTurns(SIGN_INS_AT_ONCE, MAX_WAITING);
   const nobodys = await hash(newSecret(), parameters);
   return {
-    hash: async (password) => takeTurn(() => hash(normalize(password), parameters)),
+    hash: async (password) => takeNewTurn(() => hash(normalize(password), parameters)),
     verify: async (password, hashed) => {
-      const fits = await takeTurn(() => verify(hashed ?? nobodys, normalize(password)));
+      const fits = await takeSignInTurn(() => verify(hashed ?? nobodys, normalize(password)));
       return fits && hashed !== undefined;
     },
+  };
+}
+
+function createTurns(atOnce: number, maxWaiting: number) {
+  const turns = pLimit(atOnce);
+  return <Result>(work: () => Promise<Result>): Promise<Result> => {
+    if (turns.pendingCount >= maxWaiting) {
+      throw unavailable('Too many do this at this moment. Try again shortly.');
+    }
+    return turns(work);
   };
 }
 

@@ -1,8 +1,8 @@
-// How often one user may do something: a bucket of tokens for each, on this node.
+// How often one user (or address) may do something: a bucket of tokens for each, on this node.
 
 import { LRUCache } from 'lru-cache';
 
-/** What a full bucket holds: the tokens of so many seconds. */
+/** What a full bucket holds, unless told otherwise: the tokens of so many seconds. */
 export const BURST_SECONDS = 2;
 /** Users who are remembered; the one who came longest ago makes room, and would have a full bucket mostly. 2 MB. */
 const MAX_USERS = 20_000;
@@ -18,9 +18,12 @@ export class RateLimit {
   readonly #now: () => number;
   readonly #fullAt = new LRUCache<string, number>({ max: MAX_USERS });
 
-  /** @param now milliseconds of a clock that never goes back */
-  constructor(perSecond: number, now: () => number = () => performance.now()) {
-    this.burst = perSecond * BURST_SECONDS;
+  /**
+   * @param now milliseconds of a clock that never goes back
+   * @param burst what a full bucket holds
+   */
+  constructor(perSecond: number, now: () => number = () => performance.now(), burst = perSecond * BURST_SECONDS) {
+    this.burst = burst;
     this.#intervalMs = 1000 / perSecond;
     this.#now = now;
   }

@@ -6,13 +6,15 @@ import { createPasswords } from '../../src/accounts/passwords.ts';
 import { Problem } from '../../src/errors.ts';
 import { addressKey } from '../../src/http/client-address.ts';
 import { type Answer, Client } from '../helpers/client.ts';
-import { startNode, useDatabase } from '../helpers/node.ts';
+import { startNode, type TestNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
+import { noPrivateRedis, startPrivateRedis } from '../helpers/redis.ts';
+import { until } from '../helpers/until.ts';
 
 const password = 'correct horse';
 const email = 'ada@example.org';
 
-t.test('the eleventh wrong password within a minute is not even looked at', async (t) => {
+t.test('the eleventh wrong password from an address within a minute is not even looked at', async (t) => {
   const database = await useDatabase(t);
   const node = await startNode(t, database.url, { clientAddressHeader: 'x-client' });
   const nobody = Client.nobody(node);
@@ -25,15 +27,16 @@ t.test('the eleventh wrong password within a minute is not even looked at', asyn
     t.ok(Number.isInteger(seconds) && seconds >= 1 && seconds <= 60, `${seconds} s`);
   };
 
-  // From everywhere: a limit for each address alone would let a botnet guess as it likes.
-  const wrong = await Promise.all(Array.from({ length: 12 }, (_, n) => signIn(`192.0.2.${n}`, `wrong ${n}`)));
+  const wrong = await Promise.all(Array.from({ length: 12 }, (_, n) => signIn('192.0.2.1', `wrong ${n}`)));
   t.same(wrong.map(({ status }) => status).sort(), [...Array(10).fill(401), 429, 429], 'also when all come at once');
-  isRefused(await signIn('198.51.100.1', password));
-  isRefused(await signIn('198.51.100.1', password, ` ${email.toUpperCase()}`));
-  isRefused(await ada.patch('/users/me', { password: 'new password', currentPassword: 'wrong' }));
+  isRefused(await signIn('192.0.2.1', password));
+  isRefused(await signIn('192.0.2.1', password, ` ${email.toUpperCase()}`));
+  const change = { password: 'new password', currentPassword: 'wrong' };
+  isRefused(await ada.patch('/users/me', change, { 'x-client': '192.0.2.1' }));
   t.equal((await ada.get('/session')).status, 200, 'who is signed in stays so');
-  await Promise.all(Array.from({ length: 10 }, (_, n) => signIn(`192.0.2.${n}`, 'wrong', 'nobody@example.org')));
-  isRefused(await signIn('198.51.100.1', 'wrong', 'nobody@example.org'));
+  t.equal((await signIn('198.51.100.1', password)).status, 201, 'and the owner comes in from anywhere else');
+  await Promise.all(Array.from({ length: 10 }, () => signIn('192.0.2.2', 'wrong', 'nobody@example.org')));
+  isRefused(await signIn('192.0.2.2', 'wrong', 'nobody@example.org'));
 
   const bob = { name: 'Bob', email: 'bob@example.org', password };
   await Client.keep(node, bob);
@@ -63,7 +66,7 @@ t.test('without the setting nobody chooses the address by which they are counted
 
 t.test('only failures count, for a minute, and no fault of the server is one', async (t) => {
   let now = 0;
-  const limits = new AttemptLimits(() => now);
+  const limits = new AttemptLimits({ now: () => now });
   const fail = (account = 'ada', error: Error = new Problem('TB_WRONG_CREDENTIALS', '')) =>
     limits
       .run('address', account, () => Promise.reject(error))
@@ -88,6 +91,93 @@ t.test('only failures count, for a minute, and no fault of the server is one', a
   t.equal(await fail(), 'TB_WRONG_CREDENTIALS', 'a minute after the first');
 });
 
+t.test('an account that is guessed at from everywhere is slowed, and no stranger locks its owner out', async (t) => {
+  const pauses: number[] = [];
+  const limits = new AttemptLimits({ now: () => 0, pause: async (ms) => pauses.push(ms) });
+  const guess = (address: string) =>
+    limits.run(address, 'ada', () => Promise.reject(new Problem('TB_WRONG_CREDENTIALS', ''))).catch(({ code }) => code);
+  for (let n = 0; n < 100; n += 1) t.equal(await guess(`address ${n}`), 'TB_WRONG_CREDENTIALS');
+  t.same(pauses, []);
+  const codes = await Promise.all(Array.from({ length: 5 }, () => guess('botnet')));
+  t.same(codes.sort(), [...Array(2).fill('TB_TOO_MANY_ATTEMPTS'), ...Array(3).fill('TB_WRONG_CREDENTIALS')]);
+  t.same(pauses, [1000, 1000, 1000]);
+  for (let n = 0; n < 20; n += 1) t.equal(await limits.run('home', 'ada', async () => 'in'), 'in', 'the owner');
+  t.equal(pauses.length, 23, 'is slowed, too');
+});
+
+t.test('an address makes so many accounts a minute, by whichever way', async (t) => {
+  const database = await useDatabase(t);
+  const node = await startNode(t, database.url, { clientAddressHeader: 'x-client', accountsPerMinute: 4 });
+  const nobody = Client.nobody(node);
+  const from = { 'x-client': '192.0.2.1' };
+  const guests = await Promise.all(Array.from({ length: 3 }, () => nobody.post('/guests', { name: 'Eve' }, from)));
+  t.same(
+    guests.map(({ status }) => status),
+    [201, 201, 201],
+  );
+  const account = { name: 'Eve', email: 'eve@example.org', password };
+  t.equal((await nobody.post('/guests', { name: ' ' }, from)).status, 400, 'what makes none is not counted');
+  t.equal((await nobody.post('/users', account, from)).status, 201);
+
+  const cookie = guests[0]?.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  const others = { email: 'other@example.org', password };
+  for (const refused of [
+    await nobody.post('/guests', { name: 'Eve' }, from),
+    await nobody.post('/users', { ...account, email: 'eve2@example.org' }, from),
+    await nobody.patch('/users/me', others, { ...from, cookie }),
+  ]) {
+    sameProblem(t, refused, 'TB_TOO_MANY_ACCOUNTS');
+    const seconds = Number(refused.headers.get('retry-after'));
+    t.ok(seconds >= 1 && seconds <= 15, 'at most a quarter of a minute for each of four');
+    t.equal(refused.headers.get('ratelimit'), `"accounts";r=0;t=${seconds}`);
+    t.equal(refused.headers.get('ratelimit-policy'), '"accounts";q=4;w=60');
+    t.same(refused.headers.getSetCookie(), []);
+  }
+  const [{ count } = { count: 0 }] = await database.sql<{ count: number }>('select count(*)::integer from users');
+  t.equal(count, 4);
+  t.equal((await nobody.post('/session', account, from)).status, 400, 'signing in is no new account');
+  t.equal((await nobody.post('/session', { email: account.email, password }, from)).status, 201);
+  t.equal(
+    (await nobody.post('/guests', { name: 'Ada' }, { 'x-client': '192.0.2.2' })).status,
+    201,
+    'others make theirs',
+  );
+});
+
+t.test(
+  'nodes on one Redis count accounts together, and each for itself while it is away',
+  {
+    skip: noPrivateRedis,
+  },
+  async (t) => {
+    const database = await useDatabase(t);
+    const redis = await startPrivateRedis();
+    t.teardown(() => redis.stop());
+    const settings = { clientAddressHeader: 'x-client', accountsPerMinute: 4, redisUrl: redis.url };
+    const nodes = [await startNode(t, database.url, settings), await startNode(t, database.url, settings)];
+    let address = 0;
+    /** How many of 12 requests, by turns through both nodes, make a guest. */
+    const make = async () => {
+      address += 1;
+      let made = 0;
+      for (let n = 0; n < 12; n += 1) {
+        const nobody = Client.nobody(nodes[n % 2] as TestNode);
+        const { status } = await nobody.post('/guests', { name: 'Eve' }, { 'x-client': `192.0.2.${address}` });
+        if (status === 201) made += 1;
+      }
+      return made;
+    };
+    await until(async () => (await make()) === 4, 'both to be connected');
+    t.equal(await make(), 4);
+    redis.pause();
+    t.equal(await make(), 8, 'a Redis that hangs holds nobody up');
+    redis.resume();
+    await until(async () => (await make()) === 4, 'both to be connected again');
+    const lines = nodes.flatMap(({ logged }) => logged.filter(({ owner }) => owner === 'account-limit'));
+    t.equal(lines.filter(({ level }) => level === 40).length <= 4, true, 'told once for each outage');
+  },
+);
+
 t.test('an IPv6 client is its network: it has 2^64 addresses', async (t) => {
   for (const [socket, named, key] of [
     ['127.0.0.1', undefined, '127.0.0.1'],
@@ -107,7 +197,7 @@ t.test('an IPv6 client is its network: it has 2^64 addresses', async (t) => {
   }
 });
 
-t.test('four hashes at once; who comes after many that wait is told so', async (t) => {
+t.test('three sign in at once; who comes after many that wait is told so', async (t) => {
   const passwords = await createPasswords();
   const hashed = await passwords.hash(password);
   t.equal(await passwords.verify(password, hashed), true);
@@ -121,9 +211,21 @@ t.test('four hashes at once; who comes after many that wait is told so', async (
   }, 1);
   const results = await Promise.allSettled(Array.from({ length: 100 }, () => passwords.verify(password, hashed)));
   clearInterval(watch);
-  t.equal(results.filter(({ status }) => status === 'fulfilled').length, 4 + 64);
+  t.equal(results.filter(({ status }) => status === 'fulfilled').length, 3 + 64);
   const [refused] = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []));
   t.match(refused, { code: 'TB_UNAVAILABLE', headers: { 'retry-after': /\d/ } });
   t.comment(`${Math.round(most / 2 ** 20)} MiB more at most`);
   t.ok(most < 200 * 2 ** 20, 'each hash takes 19 MiB');
+});
+
+t.test('those who make accounts hold up nobody who signs in', async (t) => {
+  const passwords = await createPasswords();
+  const hashed = await passwords.hash(password);
+  const order: string[] = [];
+  const made = Array.from({ length: 30 }, () => passwords.hash(password).then(() => order.push('new')));
+  const signIns = Array.from({ length: 3 }, () => passwords.verify(password, hashed).then(() => order.push('sign-in')));
+  const results = await Promise.allSettled(made);
+  await Promise.all(signIns);
+  t.equal(results.filter(({ status }) => status === 'fulfilled').length, 1 + 16);
+  t.ok(order.lastIndexOf('sign-in') < 12, `done in this order: ${order}`);
 });

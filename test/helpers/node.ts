@@ -72,6 +72,7 @@ export async function startNode(
       streamsPerBoard: 10_000,
       streamsPerNode: 15_000,
       // Only the tests of the limits meet them: many others write as fast as they can.
+      accountsPerMinute: 1_000_000,
       writesPerSecond: 1_000_000,
       broadcastsPerSecond: 1_000_000,
       broadcastsFrom: 'viewer',

@@ -85,6 +85,7 @@ t.test('every registered route is in the document, but for the document and its 
 
 /** What follows from no rule below. */
 const furtherErrors: Record<string, string[]> = {
+  'POST /guests': ['429'],
   'POST /users': ['409', '429'],
   'POST /session': ['401', '429'],
   'PATCH /users/me': ['409', '429'],
@@ -254,6 +255,10 @@ t.test('every answer is as the document says, and has no field that it does not 
   await check(ada, 'DELETE', '/session');
   await check(ada, 'GET', '/livez');
   await check(ada, 'GET', '/readyz');
+
+  const crowded = Client.nobody(await startNode(t, database.url, { accountsPerMinute: 1 }));
+  while ((await crowded.post('/guests', { name: 'Ada' })).status !== 429);
+  await check(crowded, 'POST', '/guests', { name: 'Ada' });
 
   const fast = await Client.signUp(hasty, 'Di');
   while ((await fast.post('/boards', {})).status !== 429);
