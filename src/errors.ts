@@ -26,6 +26,7 @@ export const problems = {
   TB_UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body is in no format that is read here' },
   TB_KEY_REUSED: { status: 422, title: 'This idempotency key belongs to another request' },
   TB_TOO_MANY_STREAMS: { status: 429, title: 'You have as many streams open as one user may' },
+  TB_TOO_MANY_PAGES: { status: 429, title: 'You read more pages at once than one user may' },
   TB_TOO_MANY_TICKETS: { status: 429, title: 'You have as many unused tickets as one user may' },
   TB_TOO_MANY_WRITES: { status: 429, title: 'You write more often than one user may' },
   TB_TOO_MANY_BROADCASTS: { status: 429, title: 'You broadcast more often than one user may' },

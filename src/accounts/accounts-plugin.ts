@@ -86,7 +86,7 @@ export default fastifyPlugin(
     app.decorate('sessions', sessions);
     app.decorate('tokens', tokens);
     // The end of access must not wait behind writers that hold the whole of the other pool (E6).
-    app.decorate('credentials', createCredentialStore(app.logPool));
+    app.decorate('credentials', createCredentialStore(app.livePool));
     const tickets = createTicketStore(app.pool);
     app.decorate('tickets', tickets);
 

@@ -1,6 +1,6 @@
 // Bulkheads between the boards of a node: a board whose writes are held up takes only so many connections.
 
-import pLimit, { type LimitFunction } from 'p-limit';
+import { Turns } from '../background/turns.ts';
 import { unavailable } from '../errors.ts';
 
 /** Of the pool's ten connections. Commits of one board take turns in PostgreSQL anyway: its head is one row. */
@@ -12,7 +12,7 @@ const WAIT_MS = 2000;
  * keep the whole pool, and requests for all other boards wait with them (E5).
  */
 export class WriteTurns {
-  readonly #boards = new Map<string, LimitFunction>();
+  readonly #boards = new Turns(WRITES_PER_BOARD);
 
   /**
    * Does the work when the board has a turn for it, first come, first served.
@@ -20,22 +20,13 @@ export class WriteTurns {
    * @throws Problem TB_UNAVAILABLE when there was none within 2 s; the work is then never done
    */
   async take<Result>(boardId: string, work: () => Promise<Result>): Promise<Result> {
-    const turns = this.#boards.get(boardId) ?? pLimit(WRITES_PER_BOARD);
-    this.#boards.set(boardId, turns);
     const { promise: tooLate, cancel, signal } = rejectAfter(WAIT_MS);
-    const turn = turns(async () => {
+    const turn = this.#boards.take(boardId, async () => {
       signal.throwIfAborted();
       cancel();
       return work();
     });
-    try {
-      return await Promise.race([turn, tooLate]);
-    } finally {
-      // The turn itself is over a moment later.
-      setImmediate(() => {
-        if (turns.activeCount + turns.pendingCount === 0) this.#boards.delete(boardId);
-      });
-    }
+    return Promise.race([turn, tooLate]);
   }
 }
 

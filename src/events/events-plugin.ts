@@ -9,7 +9,10 @@ import { Trimmer, type TrimmerOptions } from './trimmer.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
+    /** Of the streams of this node. */
     eventLog: EventLog;
+    /** For pages that requests ask for, which must not hold up the streams. */
+    pageLog: EventLog;
     listener: Listener;
     notifier: Notifier;
   }
@@ -24,7 +27,9 @@ export default fastifyPlugin(
   async (app: FastifyInstance, { connectionString, retentionEvents, retentionDays }: EventsOptions) => {
     const listener = new Listener({ connectionString, log: app.log });
     const notifier = new Notifier({ connectionString, log: app.log });
-    app.decorate('eventLog', createEventLog(app.logPool));
+    const { readAfter } = createEventLog(app.livePool);
+    app.decorate('eventLog', { ...createEventLog(app.logPool), readAfter });
+    app.decorate('pageLog', createEventLog(app.pool));
     app.decorate('listener', listener);
     app.decorate('notifier', notifier);
     const trimmer = new Trimmer({ pool: app.pool, log: app.log, retentionEvents, retentionDays });

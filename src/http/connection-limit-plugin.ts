@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 
-/** Descriptors that are not clients': two pools, three dedicated connections, Redis, the log, files. */
+/** Descriptors that are not clients': three pools, three dedicated connections, Redis, the log, files. */
 const RESERVE = 100;
 const LOG_INTERVAL_MS = 60_000;
 

@@ -1,4 +1,4 @@
-// The pool of ordinary queries.
+// The pools: lanes for what must not wait for each other.
 
 import fastifyPostgres from '@fastify/postgres';
 import type { FastifyInstance } from 'fastify';
@@ -7,14 +7,17 @@ import type { Pool } from 'pg';
 
 declare module 'fastify' {
   interface FastifyInstance {
+    /** For requests. */
     pool: Pool;
-    /** For reading what the streams go by, and nothing that can wait for the lock of a row. */
+    /** For opening streams and comparing heads: nothing that can wait for the lock of a row. */
     logPool: Pool;
+    /** For the live read and for the end of access: each has one statement under way at most, and so a connection. */
+    livePool: Pool;
   }
 }
 
 /**
- * Decorates `app.pool` and `app.logPool`. Every wait has an end, so that a database that hangs makes requests fail and
+ * Decorates `app.pool`, `app.logPool` and `app.livePool`. Every wait has an end, so that a database that hangs makes requests fail and
  * not pile up: for a connection 2 s, for a lock 2 s, for a statement 5 s, for an answer (a half-open connection gives
  * none) 6 s.
  */
@@ -37,9 +40,12 @@ export default fastifyPlugin(
     // Ten writers that wait for a locked board hold all of the first pool, and must not stop what the streams of other
     // boards get (E5).
     await app.register(fastifyPostgres, { ...options, application_name: 'teamboard log', max: 2, name: 'log' });
+    // A crowd that opens streams holds the second, and must not stop what those have that are open (E5, E6).
+    await app.register(fastifyPostgres, { ...options, application_name: 'teamboard live', max: 2, name: 'live' });
     const { pool } = app.pg;
     const logPool = app.pg.log?.pool as Pool;
-    for (const each of [pool, logPool]) {
+    const livePool = app.pg.live?.pool as Pool;
+    for (const each of [pool, logPool, livePool]) {
       // Without a listener, the loss of an idle connection (a restart of PostgreSQL is enough) ends the process.
       each.on('error', (error) => {
         app.log.warn({ reason: error.message }, 'lost an idle connection to PostgreSQL; the next query opens another');
@@ -47,6 +53,7 @@ export default fastifyPlugin(
     }
     app.decorate('pool', pool);
     app.decorate('logPool', logPool);
+    app.decorate('livePool', livePool);
   },
   { name: 'postgres' },
 );

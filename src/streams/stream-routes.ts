@@ -7,6 +7,7 @@ import { asProblem, sendProblem } from '../http/problem-plugin.ts';
 import { problemResponses, uuidInput } from '../http/schemas.ts';
 import { readEventPage } from './event-page.ts';
 import { closeFrame } from './frame.ts';
+import { PageTurns } from './page-turns.ts';
 import { streamDescription } from './stream-description.ts';
 import { StreamLimits, type StreamLimitsOptions } from './stream-limits.ts';
 import { openStream, type StreamOpenerOptions } from './stream-opener.ts';
@@ -23,7 +24,8 @@ export interface StreamRouteOptions
 }
 
 export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async (app, options) => {
-  const { hub, openStreams, accessWatch, eventLog } = app;
+  const { hub, openStreams, accessWatch, pageLog } = app;
+  const pageTurns = new PageTurns();
   const openerOptions: StreamOpenerOptions = {
     ...options,
     hub,
@@ -76,16 +78,22 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
       // Both fit a client that says nothing (curl's */*): then the first of them it is.
       const type = request.type([STREAM, JSON_TYPE]);
       if (!type) throw new Problem('TB_NOT_ACCEPTABLE', `Accept ${STREAM} or ${JSON_TYPE}.`);
-      if (!(await options.maySee(userId, boardId))) throw notFound();
+      const assertMaySee = async () => {
+        if (!(await options.maySee(userId, boardId))) throw notFound();
+      };
       if (type === JSON_TYPE) {
         const { after, limit } = request.query;
-        const page = await readEventPage(eventLog, boardId, after, limit);
+        const page = await pageTurns.take(userId, async () => {
+          await assertMaySee();
+          return readEventPage(pageLog, boardId, after, limit);
+        });
         // Already JSON, of which the most was made by the database: sent as it is.
         return reply
           .type('application/json; charset=utf-8')
           .serializer((json) => json as string)
           .send(page as never);
       }
+      await assertMaySee();
       if (openStreams.isDraining) throw new Problem('TB_UNAVAILABLE', 'This node is going down.');
       const lastEventId = lastEventIdOf(request.headers, request.query);
       const wantsSnapshot = request.query.snapshot ?? false;
