@@ -6,7 +6,9 @@ import { Task } from '../background/task.ts';
 import type { Logger } from '../logger.ts';
 import { isUnavailable } from '../postgres/database-problem.ts';
 
-const INTERVAL_MS = 60_000;
+/** Between the turns of all nodes together, and how often each looks whether one is due. */
+const TURN_MS = 60_000;
+const LOOK_MS = 20_000;
 /** Events of one transaction: it holds the head's row for milliseconds, and so never keeps a writer waiting. */
 const BATCH = 1000;
 /** Large values outlive their last event for as long as an answer may name them that is kept for repeats. */
@@ -22,11 +24,25 @@ export interface TrimmerOptions {
   retentionDays: number;
 }
 
-// A deleted board keeps its log, with `board deleted` at its end, for the days only.
+// Of all nodes one takes each turn: what there is to trim is found by a look at the log of every board. A time that lies
+// ahead is of a clock that was set back.
+const takeTurnSql = `
+  insert into background_turns (work, taken_at) values ('trim', now())
+  on conflict (work) do update set taken_at = excluded.taken_at
+  where background_turns.taken_at not between now() - make_interval(secs => $1) and now()`;
+
+// A deleted board keeps its log, with `board deleted` at its end, for the days only. Boards whose oldest event is young
+// are left alone here, by one look into the index each: of a busy board the log is long for all of these days.
 const candidatesSql = `
-  select board_id as "boardId", case when boards.id is null then head else head - $1::bigint end as "upTo"
-  from board_log left join boards on boards.id = board_log.board_id
-  where boards.id is null or head - trimmed_to > $1::bigint`;
+  select board_id as "boardId", "upTo"
+  from (
+    select board_id, trimmed_to, head, case when boards.id is null then head else head - $1::bigint end as "upTo"
+    from board_log left join boards on boards.id = board_log.board_id
+    where boards.id is null or head - trimmed_to > $1::bigint
+  ) long
+  where trimmed_to = head or (
+    select at < now() - make_interval(days => $2)
+    from board_events where board_id = long.board_id and seq > long.trimmed_to order by seq limit 1)`;
 
 // One statement, one transaction. Trims a prefix of the log and never a hole into it, also where clocks that were set
 // back have given a later event an earlier time. The lock is the transaction's, so that it holds behind a pooler too.
@@ -60,11 +76,10 @@ const removeValuesSql = `
   delete from large_values where id in (
     select id from large_values where expires_at <= now() order by expires_at limit ${BATCH} for update skip locked)`;
 
-/** Every node has one; at any time at most one of them trims. */
+/** Every node has one. One of them trims each minute, for all. */
 export class Trimmer {
   readonly #options: TrimmerOptions;
   readonly #task: Task;
-  #isFirst = true;
 
   constructor(options: TrimmerOptions) {
     this.#options = options;
@@ -77,7 +92,7 @@ export class Trimmer {
         healed: 'the log is trimmed again',
         isOutage: isUnavailable,
       }),
-      backoff: { firstMs: INTERVAL_MS / 10, lastMs: INTERVAL_MS },
+      backoff: { firstMs: TURN_MS / 10, lastMs: TURN_MS },
     });
   }
 
@@ -92,8 +107,9 @@ export class Trimmer {
 
   /** @returns how many events went; 0 also when another node is at it */
   async trim(): Promise<number> {
-    const { pool, retentionEvents } = this.#options;
-    const { rows } = await pool.query<{ boardId: string; upTo: string }>(candidatesSql, [retentionEvents]);
+    const { pool, retentionEvents, retentionDays } = this.#options;
+    const limits = [retentionEvents, retentionDays];
+    const { rows } = await pool.query<{ boardId: string; upTo: string }>(candidatesSql, limits);
     let total = 0;
     for (const { boardId, upTo } of rows) total += await this.#trimBoard(boardId, upTo);
     await this.#removeValues();
@@ -124,10 +140,10 @@ export class Trimmer {
   }
 
   async #takeTurn(): Promise<number> {
-    const events = this.#isFirst ? 0 : await this.trim();
-    this.#isFirst = false;
-    if (events > 0) this.#options.log.info({ events }, 'trimmed the log');
-    // Apart from the other nodes, which were perhaps started in the same second.
-    return INTERVAL_MS * (0.5 + Math.random());
+    const { pool, log } = this.#options;
+    const { rowCount } = await pool.query(takeTurnSql, [TURN_MS / 1000]);
+    const events = rowCount === 1 ? await this.trim() : 0;
+    if (events > 0) log.info({ events }, 'trimmed the log');
+    return LOOK_MS * (0.5 + Math.random());
   }
 }

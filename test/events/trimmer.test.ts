@@ -5,6 +5,7 @@ import { Trimmer } from '../../src/events/trimmer.ts';
 import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
+import { until } from '../helpers/until.ts';
 
 const { sql, pool, url } = await useDatabase(t);
 const log = { info: () => {}, warn: () => {} };
@@ -47,6 +48,50 @@ t.test('an event goes when it is past both limits, and not before', async (t) =>
   t.equal(await trimmer(10, 30).trim(), 30, 'as far as they are old');
   t.match(await extent(boardId), { first: 61, last: 100, head: 100, trimmedTo: 60 });
   t.equal(await trimmer(10, 30).trim(), 0);
+  await sql('delete from boards where id = $1', [boardId]);
+});
+
+/** The pool, and the beginnings of the statements that went through it. */
+function watchedPool() {
+  const statements: string[] = [];
+  const query = (text: string | { text: string }, values?: unknown[]) => {
+    statements.push((typeof text === 'string' ? text : text.text).trim());
+    return pool.query(text as string, values);
+  };
+  return { statements, pool: { query } as unknown as typeof pool };
+}
+
+t.test('of all nodes one looks at the logs each minute, and not all of them', async (t) => {
+  const watched = watchedPool();
+  const trimmers = Array.from(
+    { length: 5 },
+    () => new Trimmer({ pool: watched.pool, log, retentionEvents: 10, retentionDays: 30 }),
+  );
+  for (const each of trimmers) each.start();
+  await until(() => watched.statements.filter((text) => text.startsWith('insert')).length === 5, 'all to have tried');
+  await Promise.all(trimmers.map((each) => each.stop()));
+  t.equal(watched.statements.filter((text) => /from board_log/.test(text)).length, 1);
+
+  await sql(`update background_turns set taken_at = taken_at - interval '1 minute'`);
+  const later = watchedPool();
+  const next = new Trimmer({ pool: later.pool, log, retentionEvents: 10, retentionDays: 30 });
+  next.start();
+  await until(() => later.statements.some((text) => /from board_log/.test(text)), 'the next turn');
+  await next.stop();
+});
+
+t.test('a board whose log is long and young costs a look at its oldest event and no more', async (t) => {
+  const boardId = await createBoard(100);
+  const watched = watchedPool();
+  const busy = new Trimmer({ pool: watched.pool, log, retentionEvents: 10, retentionDays: 30 });
+  t.equal(await busy.trim(), 0);
+  t.strictSame(
+    watched.statements.filter((text) => text.startsWith('with turn')),
+    [],
+    'nothing is tried on it',
+  );
+  await age(boardId, 40, 1);
+  t.equal(await busy.trim(), 1);
   await sql('delete from boards where id = $1', [boardId]);
 });
 
