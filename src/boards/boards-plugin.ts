@@ -10,6 +10,7 @@ import { removeExpiredKeys } from './idempotency-store.ts';
 import { createInviteStore, type InviteStore } from './invite-store.ts';
 import { createItemStore, type ItemStore } from './item-store.ts';
 import { createMemberStore, type MemberStore } from './member-store.ts';
+import { removeOrphans } from './orphan-store.ts';
 import { createSnapshotStore, type SnapshotStore } from './snapshot-store.ts';
 import { type BoardLimits, createWriteBoard } from './write-store.ts';
 
@@ -40,7 +41,10 @@ export default fastifyPlugin(
     app.decorate('snapshots', createSnapshotStore(app.pool, app.waitingBytes));
 
     const sweeper = new Sweeper({
-      removeExpired: { 'idempotency keys': (limit) => removeExpiredKeys(app.pool, limit) },
+      removeExpired: {
+        'idempotency keys': (limit) => removeExpiredKeys(app.pool, limit),
+        'items of deleted boards': (limit) => removeOrphans(app.pool, limit),
+      },
       intervalMs: SWEEP_INTERVAL_MS,
       log: app.log,
     });

@@ -67,10 +67,12 @@ const trimSql = `
   )
   select count(*)::int as count from trimmed`;
 
-// The row goes when nothing is left that it could say: a board that was deleted has no head any more.
+// The row goes when nothing is left that it could say: a board that was deleted has no head any more. While it has
+// items, the row says whose they were.
 const forgetSql = `
   delete from board_log
-  where trimmed_to = head and board_id = $1 and not exists (select from boards where id = $1)`;
+  where trimmed_to = head and board_id = $1 and not exists (select from boards where id = $1)
+    and not exists (select from items where board_id = $1)`;
 
 const removeValuesSql = `
   delete from large_values where id in (

@@ -1,6 +1,7 @@
 // How much a board may hold: whoever opens it is sent all of it (threat 18).
 
 import t from 'tap';
+import { removeOrphans } from '../../src/boards/orphan-store.ts';
 import { type Answer, Client } from '../helpers/client.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
@@ -109,3 +110,57 @@ t.test('the counts are those of the table, whatever is written, and nobody can f
   t.ok((now?.table[0] ?? 0) > 5);
   t.same(now?.log, now?.table);
 });
+
+t.test(
+  'a board with more than a statement has time for is deleted at once, and what was on it goes in pieces',
+  async (t) => {
+    for (const by of ['the API', 'SQL']) {
+      const boardId = await ada.createBoard();
+      await database.sql(
+        `insert into items (board_id, text) select $1, repeat('q', 300) from generate_series(1, 2500) n`,
+        [boardId],
+      );
+      const path = `/boards/${boardId}`;
+      const left = async () => (await database.sql('select from items where board_id = $1', [boardId])).length;
+      const values = async () =>
+        (await database.sql('select from large_values where expires_at is null and value like $1', ['"qqq%'])).length;
+      const [item] = await database.sql<{ id: string }>('select id from items where board_id = $1 limit 1', [boardId]);
+      if (by === 'SQL') await database.sql('delete from boards where id = $1', [boardId]);
+      else t.equal((await ada.delete(path)).status, 204);
+
+      t.equal(await left(), 1500, `by ${by}: a statement removes so many`);
+      sameProblem(t, await ada.get(path), 'TB_NOT_FOUND');
+      sameProblem(t, await ada.patch(`${path}/items/${item?.id}`, { x: 1 }), 'TB_NOT_FOUND');
+      sameProblem(t, await ada.post(`${path}/items`, { text: 'late' }), 'TB_NOT_FOUND');
+      const late = database.sql('update items set x = 1 where board_id = $1', [boardId]);
+      await t.rejects(
+        late,
+        { message: `the board ${boardId} has been deleted` },
+        'nothing follows the end of a log (E1)',
+      );
+      await t.rejects(database.sql(`insert into items (board_id, text) values ($1, '')`, [boardId]), { code: '23503' });
+      await t.rejects(database.sql(`insert into boards (id, name) values ($1, 'again')`, [boardId]), { code: '23503' });
+
+      const locker = await database.pool.connect();
+      await locker.query('begin');
+      await locker.query('select from items where board_id = $1 limit 1 for update', [boardId]);
+      const removed = await Promise.all(Array.from({ length: 5 }, () => removeOrphans(database.pool, 500)));
+      t.equal(
+        removed.reduce((sum, count) => sum + count),
+        1499,
+        'waits for nobody',
+      );
+      await locker.query('rollback');
+      locker.release();
+      t.equal(await removeOrphans(database.pool, 500), 1);
+      t.equal(await removeOrphans(database.pool, 500), 0);
+      t.equal(await left(), 0);
+      t.equal(await values(), 0);
+      const [last] = await database.sql(
+        'select seq::int, resource, action from board_events where board_id = $1 order by seq desc limit 1',
+        [boardId],
+      );
+      t.same(last, { seq: 2503, resource: 'board', action: 'deleted' });
+    }
+  },
+);
