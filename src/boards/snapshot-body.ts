@@ -15,12 +15,12 @@ export function bodyOf(reader: SnapshotReader, socket: Socket): Buffer | Readabl
   return Buffer.concat(pieces);
 }
 
-/** In slices: of a client that reads slowly, no more than one waits besides what all readers share. */
+/** In slices of what all readers share: it holds nothing of its own, however slow its client is. */
 class SnapshotBody extends Readable {
   readonly #reader: SnapshotReader;
 
   constructor(reader: SnapshotReader, socket: Socket) {
-    super({ highWaterMark: SLICE_BYTES });
+    super({ highWaterMark: 0 });
     this.#reader = reader;
     const end = () => this.destroy();
     reader.onCut(end);

@@ -7,8 +7,6 @@ import { readSendQueue } from './send-queue.ts';
 import type { Waiting, WaitingBytes } from './waiting-bytes.ts';
 
 const LOOK_INTERVAL_MS = 1000;
-/** One that is piped is counted as what a response and its source hold of it. */
-const PIPED_BYTES = 128 * 1024;
 
 interface Connection {
   socket: Socket;
@@ -63,9 +61,9 @@ export class OpenAnswers implements Waiting {
   /**
    * Call when the answer is complete and about to be written.
    *
-   * @param bytes of it; undefined when it is piped
+   * @param bytes that are kept for it until then
    */
-  add(request: IncomingMessage, response: ServerResponse, bytes: number | undefined): void {
+  add(request: IncomingMessage, response: ServerResponse, bytes: number): void {
     // A client that left while its answer was made: nothing will say so again.
     if (request.socket.destroyed) return;
     const connection = this.#connectionOf(request.socket);
@@ -74,9 +72,8 @@ export class OpenAnswers implements Waiting {
       connection.movedAt = performance.now();
       connection.sendQueue = undefined;
     }
-    const counted = bytes ?? PIPED_BYTES;
-    this.#count(counted - (connection.answers.get(response) ?? 0));
-    connection.answers.set(response, counted);
+    this.#count(bytes - (connection.answers.get(response) ?? 0));
+    connection.answers.set(response, bytes);
     if (this.#options.waiting.roomOf(this) < 0) this.#relieve(connection);
   }
 

@@ -1,5 +1,6 @@
 // Wires what waits for clients into the server: the budget of the node, and the watch over ordinary answers.
 
+import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { OpenAnswers } from './open-answers.ts';
@@ -38,8 +39,8 @@ export default fastifyPlugin(
   { name: 'output' },
 );
 
-/** @returns undefined when it is a stream */
-function bytesOf(payload: unknown): number | undefined {
-  if (payload === null || payload === undefined) return 0;
-  return typeof payload === 'string' || Buffer.isBuffer(payload) ? Buffer.byteLength(payload) : undefined;
+/** Of one that is piped it is what its source holds at a time. */
+function bytesOf(payload: unknown): number {
+  if (typeof payload === 'string' || Buffer.isBuffer(payload)) return Buffer.byteLength(payload);
+  return payload instanceof Readable ? payload.readableHighWaterMark : 0;
 }

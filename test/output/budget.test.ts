@@ -1,0 +1,69 @@
+// What happens when more waits for clients than a node may have waiting (E5).
+
+import net from 'node:net';
+import t from 'tap';
+import { Client } from '../helpers/client.ts';
+import { openStream } from '../helpers/event-stream.ts';
+import { askWithoutReading, createLargeBoard, readSlowly } from '../helpers/large-board.ts';
+import { startNode, useDatabase } from '../helpers/node.ts';
+import { until } from '../helpers/until.ts';
+
+const MIB = 1024 * 1024;
+/** More than the kernel holds for two ends of a connection, and more than the budget. */
+const LARGE = 12 * MIB;
+const BUDGET = 4 * MIB;
+/** Pages of the log of a mebibyte each: more than the kernel holds. */
+const PAGES = 10;
+
+t.test('more than a node may have waiting (E5)', async (t) => {
+  const database = await useDatabase(t);
+  const node = await startNode(t, database.url, { waitingBytesPerNode: BUDGET });
+  const sockets: net.Socket[] = [];
+  node.app.server.on('connection', (socket) => sockets.push(socket));
+  const ada = await Client.signUp(node);
+  const boards = [await createLargeBoard(ada, database, LARGE), await createLargeBoard(ada, database, LARGE)];
+  const [one, other] = boards.map((id) => `/boards/${id}`);
+  const cuts = () => node.logged.filter(({ msg }) => String(msg).startsWith('answer cut'));
+
+  t.test('the answers go first whose clients have taken nothing for the longest', async (t) => {
+    const ask = `GET ${one}/events?limit=500 HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\nCookie: ${ada.cookie}\r\n\r\n`;
+    const ports: number[] = [];
+    while (cuts().length < 2) {
+      t.ok(ports.length < 8, 'those that wait are within the budget');
+      const socket = net.connect(node.port, '127.0.0.1', () => socket.write(ask.repeat(PAGES)));
+      t.teardown(() => socket.destroy());
+      socket.on('error', () => {});
+      await until(() => socket.localPort, 'the connection');
+      ports.push(Number(socket.localPort));
+      await until(() => waitsFor(Number(socket.localPort)) || cuts().length >= 2, 'the kernel to be full');
+    }
+    t.ok(ports.length >= BUDGET / MIB, 'none was cut before');
+    t.match((await ada.get(`${one}/events`, { accept: 'application/json' })).body, { hasMore: true });
+  });
+
+  t.test('a large board takes the room of one whose readers stand still, and not of one that is read', async (t) => {
+    const still = await askWithoutReading(t, node, `${one}`, ada);
+    t.equal((await ada.get(`${other}`)).body.items.length, Math.ceil(LARGE / 10_000));
+    await t.rejects(readSlowly(still, 0, LARGE), 'its answer is not whole');
+
+    const slow = await askWithoutReading(t, node, `${one}`, ada);
+    const reading = readSlowly(slow, 14_000, LARGE);
+    reading.catch(() => {});
+    const [refused, stream] = await Promise.all([
+      ada.get(`${other}`),
+      openStream(t, node.url, boards[1] ?? '', { ...ada, query: '?snapshot=true' }),
+    ]);
+    t.match(refused, { status: 503, body: { code: 'TB_UNAVAILABLE' } });
+    t.ok(refused.headers.get('retry-after'));
+    await stream.end();
+    t.match(stream.frames, [{ event: 'close', data: { reason: 'busy', retry: true } }]);
+    t.notOk(slow.readableAborted, 'the one that is read goes on');
+    slow.destroy();
+    t.equal((await ada.get(`${other}`)).status, 200);
+  });
+
+  /** Whether something waits in the node for the client at a port. */
+  function waitsFor(port: number): boolean {
+    return sockets.some(({ remotePort, writableLength }) => remotePort === port && writableLength > 0);
+  }
+});
