@@ -103,6 +103,8 @@ export async function buildApp(
   await app.register(accountsPlugin, {
     jwtIssuers: config.jwtIssuers,
     accountsPerMinute: config.accountsPerMinute,
+    tokensPerUser: config.tokensPerUser,
+    guestDays: config.guestDays,
     redisUrl: config.redisUrl,
   });
   await app.register(rateLimitsPlugin, {
@@ -114,7 +116,13 @@ export async function buildApp(
     retentionEvents: config.retentionEvents,
     retentionDays: config.retentionDays,
   });
-  await app.register(boardsPlugin, { items: config.itemsPerBoard, bytes: config.bytesPerBoard });
+  await app.register(boardsPlugin, {
+    items: config.itemsPerBoard,
+    bytes: config.bytesPerBoard,
+    boardsPerUser: config.boardsPerUser,
+    membersPerBoard: config.membersPerBoard,
+    invitesPerBoard: config.invitesPerBoard,
+  });
   await app.register(streamsPlugin, {
     rings: { bytesPerBoard: config.ringBytesPerBoard, bytesPerNode: config.ringBytesPerNode },
     readRemaining: (credentialIds) => app.credentials.readRemaining(credentialIds),

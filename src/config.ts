@@ -39,6 +39,11 @@ const environmentSchema = Type.Object({
   RING_BYTES_PER_BOARD: whole(0, 2 ** 30, 256 * 1024),
   RING_BYTES_PER_NODE: whole(0, 2 ** 40, 64 * 1024 * 1024),
   WAITING_BYTES_PER_NODE: whole(1024 * 1024, 2 ** 40, 64 * 1024 * 1024),
+  BOARDS_PER_USER: whole(1, 1_000_000, 1000),
+  TOKENS_PER_USER: whole(1, 1_000_000, 50),
+  MEMBERS_PER_BOARD: whole(1, 1_000_000, 1000),
+  INVITES_PER_BOARD: whole(1, 1_000_000, 100),
+  GUEST_DAYS: whole(1, 36_500, 30),
   ITEMS_PER_BOARD: whole(1, 10_000_000, 20_000),
   BYTES_PER_BOARD: whole(1, 2 ** 40, 64 * 1024 * 1024),
   RETENTION_EVENTS: whole(1, Number.MAX_SAFE_INTEGER, 10_000),
@@ -81,6 +86,14 @@ export interface Config {
   ringBytesPerNode: number;
   /** Bytes that all streams together may have waiting for their clients. */
   waitingBytesPerNode: number;
+  /** That are still there of those that the user has made. */
+  boardsPerUser: number;
+  tokensPerUser: number;
+  membersPerBoard: number;
+  /** Open ones. */
+  invitesPerBoard: number;
+  /** A guest's account that is of no use to anybody any more is removed after so long. */
+  guestDays: number;
   /** What one board may hold; the bytes are those of the texts and data, as JSON. */
   itemsPerBoard: number;
   bytesPerBoard: number;
@@ -135,6 +148,11 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     ringBytesPerBoard: settings.RING_BYTES_PER_BOARD,
     ringBytesPerNode: settings.RING_BYTES_PER_NODE,
     waitingBytesPerNode: settings.WAITING_BYTES_PER_NODE,
+    boardsPerUser: settings.BOARDS_PER_USER,
+    tokensPerUser: settings.TOKENS_PER_USER,
+    membersPerBoard: settings.MEMBERS_PER_BOARD,
+    invitesPerBoard: settings.INVITES_PER_BOARD,
+    guestDays: settings.GUEST_DAYS,
     itemsPerBoard: settings.ITEMS_PER_BOARD,
     bytesPerBoard: settings.BYTES_PER_BOARD,
     retentionEvents: settings.RETENTION_EVENTS,

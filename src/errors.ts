@@ -15,7 +15,6 @@ export const problems = {
   TB_NOT_ACCEPTABLE: { status: 406, title: 'No representation that you accept' },
   TB_TIMEOUT: { status: 408, title: 'The request took too long to arrive' },
   TB_EMAIL_TAKEN: { status: 409, title: 'Somebody has an account with this email' },
-  TB_TOO_MANY_TOKENS: { status: 409, title: 'You have as many tokens as one user may' },
   TB_ALREADY_MEMBER: { status: 409, title: 'This user is a member already' },
   TB_LAST_OWNER: { status: 409, title: 'A board keeps at least one owner' },
   TB_LIMIT_REACHED: { status: 409, title: 'This is as much as one may have' },

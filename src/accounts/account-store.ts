@@ -5,7 +5,7 @@ import { uuidv7 } from 'uuidv7';
 import { Problem } from '../errors.ts';
 import { unauthenticated } from './challenge.ts';
 import { hashSecret, newSecret } from './secret.ts';
-import { firstEndSql, userColumns } from './session-store.ts';
+import { firstEndSql, MAX_SESSIONS, userColumns } from './session-store.ts';
 import type { User } from './user.ts';
 
 const UNIQUE_VIOLATION = '23505';
@@ -144,6 +144,10 @@ export function createAccountStore(pool: Pool): AccountStore {
            select users.* from users join credentials on credentials.user_id = users.id
          ), replaced as (
            delete from sessions where token_hash = $4 and exists (select from users)
+         ), superseded as (
+           delete from sessions where token_hash in (
+             select token_hash from sessions where user_id = (select id from users)
+             order by created_at desc offset ${MAX_SESSIONS - 1})
          )`,
         [userId, passwordHash, hashOrNull(replaced)],
       );

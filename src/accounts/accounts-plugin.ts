@@ -16,6 +16,8 @@ import type { Caller } from './caller.ts';
 import { createCallerFinder } from './caller-finder.ts';
 import { SESSION_COOKIE } from './challenge.ts';
 import { type CredentialStore, createCredentialStore } from './credential-store.ts';
+import { createGuestRemoval } from './guest-removal.ts';
+import { createGuestStore } from './guest-store.ts';
 import { createIdentityStore } from './identity-store.ts';
 import { createJwtVerifier } from './jwt-verifier.ts';
 import { createPasswords } from './passwords.ts';
@@ -66,18 +68,22 @@ export interface AccountsPluginOptions {
   jwtIssuers: readonly JwtIssuer[];
   /** That one address may make. */
   accountsPerMinute: number;
+  tokensPerUser: number;
+  /** How old the account of a guest must be to be removed when it is of no use to anybody. */
+  guestDays: number;
   /** Undefined: this node counts for itself. */
   redisUrl: string | undefined;
 }
 
 export default fastifyPlugin(
-  async (app: FastifyInstance, { jwtIssuers, accountsPerMinute, redisUrl }: AccountsPluginOptions) => {
+  async (app: FastifyInstance, options: AccountsPluginOptions) => {
+    const { jwtIssuers, accountsPerMinute, tokensPerUser, guestDays, redisUrl } = options;
     await app.register(fastifyCookie);
     const store = createAccountStore(app.pool);
     const sessions = createSessionStore(app.pool, ({ message }) => {
       app.log.warn({ reason: message }, 'the end of a session was not put off; its next request tries again');
     });
-    const tokens = createTokenStore(app.pool);
+    const tokens = createTokenStore(app.pool, tokensPerUser);
     const limit = new AccountLimit({ perMinute: accountsPerMinute, redisUrl, log: app.log });
     app.decorate(
       'accounts',
@@ -126,12 +132,15 @@ export default fastifyPlugin(
       intervalMs: SWEEP_INTERVAL_MS,
       log: app.log,
     });
+    const guestRemoval = createGuestRemoval({ store: createGuestStore(app.pool, guestDays), log: app.log });
     app.addHook('onReady', async () => {
       limit.start();
+      guestRemoval.wake();
       sweeper.start();
     });
     app.addHook('onClose', async () => {
       limit.stop();
+      await guestRemoval.stop();
       await sweeper.stop();
     });
   },

@@ -9,6 +9,9 @@ import type { User } from './user.ts';
 export const SESSION_DAYS = 90;
 const IDLE_DAYS = 30;
 
+/** Of one user: for the next one the oldest ends. */
+export const MAX_SESSIONS = 100;
+
 /** Of a new session. It ends after a month without a request: {@link SessionStore.find} puts that off. */
 export const firstEndSql = `now() + interval '${IDLE_DAYS} days'`;
 const nextEndSql = `least(now() + interval '${IDLE_DAYS} days', sessions.created_at + interval '${SESSION_DAYS} days')`;

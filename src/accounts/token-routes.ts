@@ -2,7 +2,7 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { notFound, Problem } from '../errors.ts';
+import { notFound } from '../errors.ts';
 import { problemResponses, uuidInput } from '../http/schemas.ts';
 import { NewToken } from './token.ts';
 
@@ -20,7 +20,7 @@ export const tokenRoutes: FastifyPluginAsyncTypebox = async (app) => {
         summary: 'Make a personal API token',
         description:
           'For programs: `Authorization: Bearer tb_…` in place of the cookie. It may do what you may do with boards; ' +
-          'it cannot change the account, its sessions and its tokens.',
+          'it cannot change the account, its sessions and its tokens. More than one may have are 409 `TB_LIMIT_REACHED`.',
         body: NewToken,
         response: {
           201: Type.Object({
@@ -34,7 +34,6 @@ export const tokenRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { name, expiresInDays } = request.body;
       const created = await app.tokens.create(request.session.user.id, name.trim(), expiresInDays);
-      if (!created) throw new Problem('TB_TOO_MANY_TOKENS', 'Delete one that is not used any more.');
       return reply.code(201).header('cache-control', 'no-store').send(created);
     },
   );

@@ -9,15 +9,13 @@ import { userColumns } from './session-store.ts';
 import { TOKEN_PREFIX, type Token } from './token.ts';
 import type { User } from './user.ts';
 
-/** Of one user: what a list shows without pages. */
-const MAX_TOKENS = 100;
-
 export interface TokenStore {
   /**
    * @param expiresInDays undefined: never
-   * @returns the token, and the secret that is kept nowhere; undefined when the user has as many as one may
+   * @returns the token, and the secret that is kept nowhere
+   * @throws the error of the database, for TB_LIMIT_REACHED
    */
-  create(userId: string, name: string, expiresInDays?: number): Promise<{ token: Token; secret: string } | undefined>;
+  create(userId: string, name: string, expiresInDays?: number): Promise<{ token: Token; secret: string }>;
   /** Those that have not ended, the newest first. */
   list(userId: string): Promise<Token[]>;
   /** @returns false when the user has no such token */
@@ -32,20 +30,23 @@ const tokenColumns = `tokens.id, tokens.name, rfc3339(tokens.created_at) as "cre
   rfc3339(tokens.expires_at) as "expiresAt"`;
 const isAlive = '(tokens.expires_at is null or tokens.expires_at > now())';
 
-export function createTokenStore(pool: Pool): TokenStore {
+/** @param mostTokens that one user may have */
+export function createTokenStore(pool: Pool, mostTokens: number): TokenStore {
   return {
     async create(userId, name, expiresInDays) {
       const secret = TOKEN_PREFIX + newSecret();
       const { rows } = await pool
         .query<Token>(
-          `insert into tokens (id, user_id, token_hash, name, expires_at)
-         select $1, $2::uuid, $3, $4, now() + make_interval(days => $5)
-         where (select count(*) from tokens where user_id = $2 and ${isAlive}) < ${MAX_TOKENS}
-         returning ${tokenColumns}`,
-          [uuidv7(), userId, hashSecret(secret), name, expiresInDays ?? null],
+          `with limited as materialized (
+             select set_config('teamboard.tokens_per_user', $6::integer::text, true)
+           )
+           insert into tokens (id, user_id, token_hash, name, expires_at)
+           select $1, $2::uuid, $3, $4, now() + make_interval(days => $5) from limited
+           returning ${tokenColumns}`,
+          [uuidv7(), userId, hashSecret(secret), name, expiresInDays ?? null, mostTokens],
         )
         .catch(explainDeleted);
-      return rows[0] && { token: rows[0], secret };
+      return { token: rows[0] as Token, secret };
     },
 
     async list(userId) {

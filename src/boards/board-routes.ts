@@ -52,7 +52,7 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
         body: NewBoard,
         response: {
           201: jsonResponse('Made.', boardBody, 'Location', 'Idempotent-Replayed'),
-          ...problemResponses(400, 401, 413, 415, 422, 503),
+          ...problemResponses(400, 401, 409, 413, 415, 422, 503),
         },
       },
     },

@@ -9,7 +9,11 @@ import type { Writer } from './writer.ts';
 export interface BoardStore {
   /** The boards that the user is a member of, the newest first, after the board `after`. */
   list(userId: string, after: string | undefined, limit: number): Promise<Board[]>;
-  /** The writer becomes the owner. */
+  /**
+   * The writer becomes the owner.
+   *
+   * @throws the error of the database, for TB_LIMIT_REACHED
+   */
   create(writer: Writer, board: NewBoard): Promise<Written<Board>>;
   /** @returns undefined when the writer is neither owner nor editor */
   update(writer: Writer, boardId: string, patch: BoardPatch): Promise<Written<Board> | undefined>;
@@ -19,7 +23,8 @@ export interface BoardStore {
   roleOf(userId: string, boardId: string): Promise<Role | undefined>;
 }
 
-export function createBoardStore(pool: Pool, writeBoard: WriteBoard): BoardStore {
+/** @param mostBoards that one user may have made */
+export function createBoardStore(pool: Pool, writeBoard: WriteBoard, mostBoards: number): BoardStore {
   return {
     async list(userId, after, limit) {
       const { rows } = await pool.query<{ board: Board }>({
@@ -36,15 +41,17 @@ export function createBoardStore(pool: Pool, writeBoard: WriteBoard): BoardStore
     async create(writer, { name, layout }) {
       const created = await writeBoard<Board>(writer, uuidv7(), {
         name: 'board-create',
-        text: `board as (
-                 insert into boards (id, name, layout) select $3, $4, coalesce($5, 'canvas') from context
+        text: `limited as materialized (
+                 select set_config('teamboard.boards_per_user', $6::integer::text, true) from context
+               ), board as (
+                 insert into boards (id, name, layout) select $3, $4, coalesce($5, 'canvas') from limited
                  returning id, board_object(boards) as object
                ), owner as (
                  insert into members (board_id, user_id, role) select id, $1, 'owner' from board
                ), written as (
                  select object from board
                )`,
-        values: [name, layout],
+        values: [name, layout, mostBoards],
       });
       return created as Written<Board>;
     },

@@ -28,16 +28,26 @@ declare module 'fastify' {
   }
 }
 
+export interface BoardsOptions extends BoardLimits {
+  boardsPerUser: number;
+  membersPerBoard: number;
+  /** Open ones. */
+  invitesPerBoard: number;
+}
+
 export default fastifyPlugin(
-  async (app: FastifyInstance, limits: BoardLimits) => {
+  async (app: FastifyInstance, { boardsPerUser, membersPerBoard, invitesPerBoard, ...limits }: BoardsOptions) => {
     const wake = (boardId: string) => app.notifier.wake(boardId);
     const writeBoard = createWriteBoard({ pool: app.pool, wake, limits });
-    app.decorate('boards', createBoardStore(app.pool, writeBoard));
+    app.decorate('boards', createBoardStore(app.pool, writeBoard, boardsPerUser));
     app.decorate('items', createItemStore(app.pool, writeBoard));
     app.decorate('batches', createBatchStore(app.pool, writeBoard));
     app.decorate('readItemHistory', createReadHistory(app.pool));
-    app.decorate('members', createMemberStore(app.pool, writeBoard));
-    app.decorate('invites', createInviteStore(app.pool, writeBoard));
+    app.decorate('members', createMemberStore(app.pool, writeBoard, membersPerBoard));
+    app.decorate(
+      'invites',
+      createInviteStore(app.pool, writeBoard, { invites: invitesPerBoard, members: membersPerBoard }),
+    );
     app.decorate('snapshots', createSnapshotStore(app.pool, app.waitingBytes));
 
     const sweeper = new Sweeper({

@@ -26,6 +26,7 @@ export interface InviteStore {
    * The token is kept nowhere but in what this returns. A repeat gets another one, for the same invite.
    *
    * @returns undefined when the writer is not an owner
+   * @throws the error of the database, for TB_LIMIT_REACHED
    */
   create(writer: Writer, boardId: string, invite: NewInvite): Promise<MadeInvite | undefined>;
   /** Those that still let somebody in, the newest first. @returns undefined when the user is not an owner */
@@ -34,20 +35,32 @@ export interface InviteStore {
   revoke(writer: Writer, boardId: string, inviteId: string): Promise<Written<null> | undefined>;
   /** @returns undefined when there is no such invite */
   find(userId: string, token: string): Promise<FoundInvite | undefined>;
-  /** @returns undefined when the invite lets nobody in any more */
+  /**
+   * @returns undefined when the invite lets nobody in any more
+   * @throws the error of the database, for TB_LIMIT_REACHED
+   */
   accept(writer: Writer, boardId: string, token: string): Promise<Written<{ board: Board; role: Role }> | undefined>;
 }
 
-export function createInviteStore(pool: Pool, writeBoard: WriteBoard): InviteStore {
+export interface InviteLimits {
+  /** Open ones, of one board. */
+  invites: number;
+  /** Of one board. */
+  members: number;
+}
+
+export function createInviteStore(pool: Pool, writeBoard: WriteBoard, limits: InviteLimits): InviteStore {
   return {
     async create(writer, boardId, { role, expiresInHours, maxUses }) {
       const token = randomBytes(TOKEN_BYTES).toString('base64url');
       const created = await writeBoard<Invite>(writer, boardId, {
         name: 'invite-create',
-        text: `made as (
+        text: `limited as materialized (
+                 select set_config('teamboard.invites_per_board', $9::integer::text, true) from context
+               ), made as (
                  insert into invites (id, board_id, role, max_uses, created_by, expires_at)
                  select $4, $3, $6, $7, $1, now() + make_interval(hours => $8)
-                 from context, members
+                 from limited, members
                  where members.board_id = $3 and members.user_id = $1 and members.role = 'owner'
                  returning id, invite_object(invites) as object
                ), linked as (
@@ -55,7 +68,7 @@ export function createInviteStore(pool: Pool, writeBoard: WriteBoard): InviteSto
                ), written as (
                  select object from made
                )`,
-        values: [uuidv7(), hash(token), role, maxUses, expiresInHours],
+        values: [uuidv7(), hash(token), role, maxUses, expiresInHours, limits.invites],
       });
       if (!created) return undefined;
       const { resource: invite, isReplay } = created;
@@ -110,13 +123,15 @@ export function createInviteStore(pool: Pool, writeBoard: WriteBoard): InviteSto
     async accept(writer, boardId, token) {
       return writeBoard<{ board: Board; role: Role }>(writer, boardId, {
         name: 'invite-accept',
-        text: `used as materialized (
-                 select use_invite($4::bytea, $1::uuid) as role from context
+        text: `limited as materialized (
+                 select set_config('teamboard.members_per_board', $5::integer::text, true) from context
+               ), used as materialized (
+                 select use_invite($4::bytea, $1::uuid) as role from limited
                ), written as (
                  select json_build_object('board', board_object(boards), 'role', used.role) as object
                  from used join boards on boards.id = $3::uuid where used.role is not null
                )`,
-        values: [hash(token)],
+        values: [hash(token), limits.members],
       });
     },
   };

@@ -10,7 +10,7 @@ export interface MemberStore {
   list(userId: string, boardId: string): Promise<Member[] | undefined>;
   /**
    * @returns undefined when the writer is not an owner
-   * @throws the error of the database, for TB_ALREADY_MEMBER or a user who does not exist
+   * @throws the error of the database, for TB_ALREADY_MEMBER, TB_LIMIT_REACHED or a user who does not exist
    */
   add(writer: Writer, boardId: string, memberId: string, role: Role): Promise<Written<Member> | undefined>;
   /**
@@ -40,7 +40,8 @@ const lockedRows = `
   )`;
 const writerOwns = `exists (select from locked where user_id = $1 and role = 'owner')`;
 
-export function createMemberStore(pool: Pool, writeBoard: WriteBoard): MemberStore {
+/** @param mostMembers of one board */
+export function createMemberStore(pool: Pool, writeBoard: WriteBoard, mostMembers: number): MemberStore {
   return {
     async list(userId, boardId) {
       const { rows } = await pool.query<{ member: Member }>({
@@ -56,11 +57,13 @@ export function createMemberStore(pool: Pool, writeBoard: WriteBoard): MemberSto
     async add(writer, boardId, memberId, role) {
       return writeBoard<Member>(writer, boardId, {
         name: 'member-add',
-        text: `${lockedRows}, written as (
-                 insert into members (board_id, user_id, role) select id, $4, $5 from board where ${writerOwns}
+        text: `${lockedRows}, limited as materialized (
+                 select id, set_config('teamboard.members_per_board', $6::integer::text, true) from board
+               ), written as (
+                 insert into members (board_id, user_id, role) select id, $4, $5 from limited where ${writerOwns}
                  returning member_object(members) as object
                )`,
-        values: [memberId, role],
+        values: [memberId, role, mostMembers],
       });
     },
 

@@ -63,6 +63,10 @@ const problemOfConstraint = new Map<string, (message: string) => Problem>([
   ['members_user_id_fkey', () => invalid('/userId', 'is no user here')],
   ['board_items', limitReached],
   ['board_bytes', limitReached],
+  ['board_members', limitReached],
+  ['board_invites', limitReached],
+  ['user_boards', limitReached],
+  ['user_tokens', limitReached],
   ['members_keep_owner', () => new Problem('TB_LAST_OWNER', 'Make somebody else an owner first, or delete the board.')],
 ]);
 

@@ -111,7 +111,7 @@ t.test('what has ended is removed, a few rows at a time', async (t) => {
   await database.sql(`insert into tokens (token_hash, user_id, name) values (sha256('never'), $1, 'n')`, [ada.user.id]);
   const left = (table: string) =>
     database.sql(`select from ${table} where user_id = $1`, [ada.user.id]).then(({ length }) => length);
-  const stores = { sessions: createSessionStore(database.pool, () => {}), tokens: createTokenStore(database.pool) };
+  const stores = { sessions: createSessionStore(database.pool, () => {}), tokens: createTokenStore(database.pool, 50) };
   for (const table of tables) t.equal(await stores[table].removeExpired(15), 15);
   t.same(await Promise.all(tables.map(left)), [16, 16]);
   await startNode(t, database.url);

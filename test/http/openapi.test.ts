@@ -88,6 +88,9 @@ const furtherErrors: Record<string, string[]> = {
   'POST /guests': ['429'],
   'POST /users': ['409', '429'],
   'POST /session': ['401', '429'],
+  'POST /boards': ['409'],
+  'POST /boards/{id}/invites': ['409'],
+  'POST /invites/{token}/accept': ['409'],
   'PATCH /users/me': ['409', '429'],
   'DELETE /users/me': ['409', '429'],
   'POST /tokens': ['409'],
@@ -256,7 +259,15 @@ t.test('every answer is as the document says, and has no field that it does not 
   await check(ada, 'GET', '/livez');
   await check(ada, 'GET', '/readyz');
 
-  const crowded = Client.nobody(await startNode(t, database.url, { accountsPerMinute: 1 }));
+  const narrow = { accountsPerMinute: 1, boardsPerUser: 1, invitesPerBoard: 1, membersPerBoard: 1 };
+  const crowdedNode = await startNode(t, database.url, narrow);
+  const full = (await Client.signUp(node)).at(crowdedNode);
+  const fullBoard = `/boards/${await full.createBoard()}`;
+  const link = await full.post(`${fullBoard}/invites`, { role: 'viewer' });
+  await check(full, 'POST', '/boards', { name: 'one more' });
+  await check(full, 'POST', `${fullBoard}/invites`, { role: 'viewer' });
+  await check(cy.at(crowdedNode), 'POST', `/invites/${link.body.token}/accept`);
+  const crowded = Client.nobody(crowdedNode);
   while ((await crowded.post('/guests', { name: 'Ada' })).status !== 429);
   await check(crowded, 'POST', '/guests', { name: 'Ada' });
 

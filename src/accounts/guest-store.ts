@@ -1,0 +1,42 @@
+// The SQL of guests whom nobody can be any more: the cookie is gone, and there is no token.
+
+import type { Pool } from 'pg';
+
+/** Of the last guest that was looked at. */
+export interface GuestPosition {
+  createdAt: string;
+  id: string;
+}
+
+export interface GuestStore {
+  /**
+   * Looks at the next guests who are old enough, the oldest first, and removes those without a session, a token or a
+   * board that others are on.
+   *
+   * @param after undefined: from the beginning
+   * @param limit how many are looked at
+   * @returns where to go on; undefined when there is nobody left
+   */
+  removeUnused(after: GuestPosition | undefined, limit: number): Promise<GuestPosition | undefined>;
+}
+
+/** @param guestDays how old an account must be */
+export function createGuestStore(pool: Pool, guestDays: number): GuestStore {
+  return {
+    async removeUnused(after, limit) {
+      const { rows } = await pool.query<GuestPosition & { isUnused: boolean }>({
+        name: 'guest-find-unused',
+        text: `select id, rfc3339(created_at) as "createdAt", is_unused_guest(id) as "isUnused" from users
+               where guest and created_at < now() - make_interval(days => $1)
+                 and ($2::timestamptz is null or (created_at, id) > ($2, $3::uuid))
+               order by created_at, id limit $4`,
+        values: [guestDays, after?.createdAt ?? null, after?.id ?? null, limit],
+      });
+      for (const { id, isUnused } of rows) {
+        // One by one: each takes its boards with it, and holds no lock that another waits for.
+        if (isUnused) await pool.query({ name: 'guest-remove', text: 'select remove_unused_guest($1)', values: [id] });
+      }
+      return rows.length < limit ? undefined : rows.at(-1);
+    },
+  };
+}
