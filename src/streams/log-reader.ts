@@ -9,6 +9,7 @@ import type { Logger } from '../logger.ts';
 import { isUnavailable } from '../postgres/database-problem.ts';
 import type { FrameBatch } from './frame-batch.ts';
 import { PageQueue, type PageRequest } from './page-queue.ts';
+import { ReadSize } from './read-size.ts';
 
 /** Boards whose news one read brings, and events of it: bounds its memory, and how long it keeps others waiting. */
 const BOARDS_PER_READ = 128;
@@ -20,8 +21,8 @@ const PAGES_PER_READ = 16;
  * different cursors read the same few pages. It is also the most that is read of one board at a time.
  */
 const PAGE_EVENTS = 100;
-/** Bytes of pages that are kept for those who take a page in several pieces, or come a little later. */
-const KEPT_PAGE_BYTES = 8 * 1024 * 1024;
+/** Bytes of pages that are kept for those who take a page in several pieces, or come a little later: one at least. */
+const KEPT_PAGE_BYTES = 16 * 1024 * 1024;
 
 export interface LogReaderOptions {
   log: EventLog;
@@ -48,6 +49,7 @@ export class LogReader {
     // Its frames, and all of them in one piece.
     sizeCalculation: ({ bytes }) => 2 * bytes,
   });
+  readonly #size = new ReadSize({ least: PAGE_EVENTS, most: PAGES_PER_READ * PAGE_EVENTS });
   readonly #task: Task;
   #generation = 0;
   #isPaused = false;
@@ -131,7 +133,7 @@ export class LogReader {
   async #readOnce(): Promise<void> {
     const generation = this.#generation;
     const news = this.#takeDirty();
-    const pages = this.#pages.take(PAGES_PER_READ);
+    const pages = this.#pages.take(Math.floor(this.#size.events / PAGE_EVENTS));
     const places = [...news, ...pages.map(({ boardId, after }) => ({ boardId, after, limit: PAGE_EVENTS }))];
     // All that was dirty may have been closed meanwhile.
     if (places.length === 0) return;
@@ -140,6 +142,7 @@ export class LogReader {
       const read = await this.#options.log.readAfter(places);
       this.#options.learnEpoch(read.epoch);
       entries = read.entries;
+      this.#noteSize(entries);
     } finally {
       // Not what was asked for: the read failed, or it is of a history that is over.
       if (!entries || generation !== this.#generation) {
@@ -151,6 +154,16 @@ export class LogReader {
     if (!entries) return;
     const faults = [...this.#hand(pages, entries.slice(news.length)), ...(await this.#feed(news, entries, generation))];
     if (faults.length > 0) throw faults[0];
+  }
+
+  #noteSize(entries: LogEntry[][]): void {
+    let events = 0;
+    let bytes = 0;
+    for (const entry of entries.flat()) {
+      events += 1;
+      bytes += entry.json?.length ?? 0;
+    }
+    this.#size.note(events, bytes);
   }
 
   /** @returns what went wrong; who waits for a page that cannot be made gets none, and nobody else suffers by it */
@@ -193,7 +206,8 @@ export class LogReader {
   /** Each board gets the same share of the read, so that the one with the most news does not hold up the others. */
   #takeDirty(): ReadRequest[] {
     const taken = [...this.#dirty].slice(0, BOARDS_PER_READ);
-    const limit = Math.min(PAGE_EVENTS, Math.ceil(NEWS_PER_READ / taken.length));
+    const events = Math.min(NEWS_PER_READ, this.#size.events);
+    const limit = Math.min(PAGE_EVENTS, Math.ceil(events / taken.length));
     return taken.flatMap((boardId) => {
       this.#dirty.delete(boardId);
       const after = this.#options.headOf(boardId);

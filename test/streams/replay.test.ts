@@ -1,12 +1,17 @@
 // Many streams that read the log at once: what they share, how boards take turns, and what may wait for slow clients.
 
 import fc from 'fast-check';
+import { pino } from 'pino';
 import t from 'tap';
+import type { LogEntry } from '../../src/events/board-event.ts';
 import { WaitingBytes } from '../../src/output/waiting-bytes.ts';
+import { FrameBatch } from '../../src/streams/frame-batch.ts';
+import { LogReader } from '../../src/streams/log-reader.ts';
 import { PageQueue } from '../../src/streams/page-queue.ts';
 import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
+import { range } from '../helpers/seqs.ts';
 
 const KIB = 1024;
 
@@ -64,6 +69,42 @@ t.test('one slow stream gets 256 KiB, many get less, and together never more tha
     }),
     { numRuns: 30 },
   );
+});
+
+t.test('where events are large, a read of the log brings few of them; small ones let it grow again (E5)', async (t) => {
+  const boards = Array.from({ length: 64 }, (_, board) => `${board}`);
+  let eventBytes = 76_000;
+  const reads: number[] = [];
+  const reader = new LogReader({
+    log: {
+      readAfter: async (requests) => {
+        reads.push(requests.reduce((sum, { limit }) => sum + limit, 0));
+        const json = 'x'.repeat(eventBytes);
+        const entries = requests.map(({ after, limit }) =>
+          range(after + 1, after + limit).map((seq) => entry(seq, json)),
+        );
+        return { epoch: '', entries };
+      },
+      extents: async () => ({ epoch: '', extents: new Map() }),
+    },
+    logger: pino({ level: 'silent' }),
+    headOf: () => undefined,
+    learnEpoch: () => {},
+    encode: (boardId, entries) => FrameBatch.encode({ epoch: 'abcdef01', boardId }, entries),
+    feed: async () => {},
+  });
+  const readAll = async (after: number) => {
+    reads.length = 0;
+    await Promise.all(boards.map((boardId) => reader.readPage(boardId, after)));
+  };
+  await readAll(0);
+  const [first = 0, ...later] = reads;
+  t.ok(first <= 400, `${first} events before it is known how large they are`);
+  t.equal(Math.max(...later) * eventBytes <= 8 * KIB * KIB, true, `${later} events`);
+  eventBytes = 500;
+  await readAll(100);
+  t.equal(Math.max(...reads), 1600, 'sixteen pages at a time');
+  reader.stop();
 });
 
 t.test('streams that come back with many cursors read the same few pages (E2)', async (t) => {
@@ -125,3 +166,8 @@ t.test('clients that stop reading share what the node may have waiting, and dela
   await Promise.all(stalled.map((stream) => stream.next('changed', ({ data }) => data.seq === 1202)));
   for (const { seqs } of stalled) t.equal(seqs.length, 1200, 'and it is all there in the end');
 });
+
+function entry(seq: number, json: string): LogEntry {
+  const nobody = { actorId: undefined, mutationId: undefined, streamId: undefined };
+  return { seq, resource: 'item', action: 'updated', id: '', json, ...nobody };
+}
