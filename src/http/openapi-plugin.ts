@@ -6,9 +6,12 @@ import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import type { TSchema } from 'typebox';
 import { problems } from '../errors.ts';
+import { MAX_VALUES } from './json-body.ts';
 
 const description = `
 Shared boards over plain HTTP: REST in, Server-Sent Events out, PostgreSQL in between.
+
+A body is JSON in UTF-8, without \`Content-Encoding\`, and has at most ${MAX_VALUES} members and elements, all in all.
 
 Every error is \`application/problem+json\` (RFC 9457) with a stable \`code\`:
 

@@ -96,7 +96,7 @@ t.test('a new board has an owner, defaults, an address and a first snapshot', as
   t.equal(list.body.board.name, 'ü'.repeat(200));
 });
 
-t.test('a board that does not fit is refused, and each fault is named', async (t) => {
+t.test('a board that does not fit is refused, and its first fault is named', async (t) => {
   const unknown = 'is not a field that is known here';
   const faults: Array<[object, string, string]> = [
     [{}, '/name', 'is missing'],
@@ -118,7 +118,7 @@ t.test('a board that does not fit is refused, and each fault is named', async (t
     sameProblem(t, answer, 'TB_INVALID', { errors: [{ path, message }], message: JSON.stringify(body) });
   }
   const two = await ada.post('/boards', { colour: 1, name: '' });
-  t.same(two.body.errors.map(({ path }: { path: string }) => path).sort(), ['/colour', '/name'], 'all of them at once');
+  t.equal(two.body.errors.length, 1, 'one of them: to find all would cost whatever was sent');
 });
 
 t.test(
@@ -418,7 +418,8 @@ t.test('JSON that PostgreSQL cannot keep, or that attacks the parser, is bad inp
     ['{"text":"","data":{"\\ud800":1}}', '/data'],
     ['{"text":"","data":{"a":-1e400}}', '/data/a'],
     [`{"text":"","data":{"a":${deep(100)}}}`, `/data/a${'/0'.repeat(96)}…`],
-    [`{"text":"","data":{"a":${deep(100_000)}}}`, `/data/a${'/0'.repeat(96)}…`],
+    [`{"text":"","data":{"a":${deep(40_000)}}}`, `/data/a${'/0'.repeat(96)}…`],
+    [`{"text":"","data":{"a":${deep(100_000)}}}`, '/'],
     ['{"__proto__":{"text":"x"}}', '/'],
     ['{"text":"","data":{"__proto__":{"a":1}}}', '/'],
     ['{"text":"","data":{"\\u005f_proto__":null}}', '/'],

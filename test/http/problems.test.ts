@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { setInterval as every } from 'node:timers/promises';
+import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { Problem, type ProblemCode, problems } from '../../src/errors.ts';
 import { type Answer, Client } from '../helpers/client.ts';
@@ -143,6 +144,114 @@ t.test('a client that names many or long unknown fields gets a short answer', as
     t.equal(answer.status, 400);
     t.ok(JSON.stringify(answer.body).length < 4000);
     t.ok(answer.body.errors.length <= 20);
+  }
+});
+
+t.test('a body is plain UTF-8, or nothing of it is kept', async (t) => {
+  const boardId = await ada.createBoard();
+  const path = `/boards/${boardId}/items`;
+  const post = (bytes: Buffer, headers: Record<string, string>) =>
+    fetchAnswer(node.url + path, {
+      method: 'POST',
+      headers: { cookie: ada.cookie, ...jsonType, ...headers },
+      body: bytes,
+    });
+  const text = (bytes: string, encoding: BufferEncoding = 'latin1') =>
+    Buffer.concat([Buffer.from('{"text":"'), Buffer.from(bytes, encoding), Buffer.from('"}')]);
+  const json = Buffer.from('{"text":"\u00e9"}');
+  const utf16 = Buffer.from('\ufeff{"text":"x"}', 'utf16le');
+  const notUtf8 = [{ path: '/', message: 'must be UTF-8' }];
+  const cases: Array<[string, ProblemCode, Buffer, Record<string, string>?]> = [
+    ['Latin-1', 'TB_INVALID', text('\xe9')],
+    ['a character that is cut', 'TB_INVALID', text('\xe2\x82')],
+    ['an overlong form', 'TB_INVALID', text('\xc0\xaf')],
+    ['half of a surrogate pair', 'TB_INVALID', text('\xed\xa0\x80')],
+    ['past the last character', 'TB_INVALID', text('\xf4\x90\x80\x80')],
+    ['a byte that never is', 'TB_INVALID', text('\xff')],
+    ['in a name', 'TB_INVALID', Buffer.from('{"text":"x","\xe9":1}', 'latin1')],
+    ['in nothing', 'TB_INVALID', Buffer.from([0x80])],
+    ['UTF-16', 'TB_INVALID', utf16],
+    ['another charset', 'TB_UNSUPPORTED_MEDIA_TYPE', json, { 'content-type': 'application/json; charset=iso-8859-1' }],
+    ['one in quotes', 'TB_UNSUPPORTED_MEDIA_TYPE', json, { 'content-type': 'application/json;charset="utf-16"' }],
+    ['two', 'TB_UNSUPPORTED_MEDIA_TYPE', json, { 'content-type': 'application/json; charset=utf-8; charset=utf-7' }],
+    ['gzip', 'TB_UNSUPPORTED_MEDIA_TYPE', gzipSync(json), { 'content-encoding': 'gzip' }],
+    ['gzip that is none', 'TB_UNSUPPORTED_MEDIA_TYPE', json, { 'content-encoding': 'identity, GZIP' }],
+  ];
+  for (const [message, code, bytes, headers = {}] of cases) {
+    const answer = await post(bytes, headers);
+    sameProblem(t, answer, code, { message, ...(code === 'TB_INVALID' && { errors: notUtf8 }) });
+    if ('content-encoding' in headers) t.equal(answer.headers.get('accept-encoding'), 'identity', message);
+  }
+  t.same((await ada.get(`/boards/${boardId}`)).body.items, [], 'nothing was kept');
+  for (const headers of [
+    { 'content-type': 'application/json; charset=UTF-8' },
+    { 'content-type': 'application/json;charset="utf-8"' },
+    { 'content-encoding': 'identity' },
+  ]) {
+    const { status, body } = await post(json, headers);
+    t.equal(status, 201, JSON.stringify(headers));
+    t.equal((body.item as { text: string }).text, '\u00e9');
+  }
+});
+
+t.test('a request that is refused costs no more than one of its size, and gets a short answer (E5)', async (t) => {
+  const boardId = await ada.createBoard();
+  const { item } = (await ada.post(`/boards/${boardId}/items`, { text: 'x' })).body;
+  const batch = `/boards/${boardId}/batch`;
+  const patch = `/boards/${boardId}/items/${item.id}`;
+  const fill = (part: string, bytes: number) => part.repeat(Math.floor(bytes / part.length));
+  const members = (bytes: number) => {
+    const names = Array.from({ length: bytes / 12 }, (_, index) => `"${index.toString(36).padStart(6, 'k')}":1`);
+    return names
+      .join(',')
+      .slice(0, bytes)
+      .replace(/,[^,]*$/, '');
+  };
+  const [large, small] = [1024 * 1024 - 100, 256 * 1024 - 100];
+  const send = (path: string, body: string) =>
+    ada.request(path === batch ? 'POST' : 'PATCH', path, body, { 'idempotency-key': 'k' });
+  const ask = (headers: Record<string, string>, query = '') => ada.get(`/boards${query}`, headers);
+  const cases: Record<string, () => Promise<Answer>> = {
+    'empty objects': () => send(batch, `{"operations":[${fill('{},', large)}{}]}`),
+    'empty arrays': () => send(batch, `{"operations":[${fill('[],', large)}[]]}`),
+    numbers: () => send(batch, `{"operations":[${fill('1,', large)}1]}`),
+    'unknown fields': () => send(batch, `{${members(large)}}`),
+    'operations of unknown fields': () => send(batch, `{"operations":[${fill('{"a":1},', large)}{}]}`),
+    'nested arrays': () => send(batch, `{"operations":${fill('[', large)}`),
+    'nested objects': () => send(batch, `{"operations":${fill('{"a":', 200_000)}1${fill('}', 40_000)}}`),
+    'a text of quotes': () => send(batch, `{"operations":"${fill('\\"', large)}"}`),
+    'small members of a patch': () => send(patch, `{"data":{${members(small)}}}`),
+    'small members of a patch, inside of others': () => send(patch, `{"data":{${fill('"a":{"b":{}},', small)}"c":1}}`),
+    'a long text': () => send(patch, `{"text":"${fill('x', small)}"}`),
+    'parameters of the query': () => ask({}, `?limit=x&${fill('a&', 14_000)}a`),
+    'the same parameter': () => ask({}, `?${fill('limit=1&', 14_000)}limit=1`),
+    cookies: () => ask({ cookie: `${fill('a=b;', 14_000)}a=b` }),
+    'cookies of ours': () => ask({ cookie: `${fill('tb_session=x;', 14_000)}a=b` }),
+    'media types': () => ada.get(`/boards/${boardId}/events`, { accept: `${fill('a/b;q=0.1,', 14_000)}a/b` }),
+    'entity tags': () => ada.patch(patch, { text: 'x' }, { 'if-match': `${fill('"x",', 14_000)}"2` }),
+    'blanks for entity tags': () => ada.patch(patch, { text: 'x' }, { 'if-match': `"x"${fill(' ', 14_000)}x` }),
+    'a media type of blanks': () =>
+      ada.request('POST', batch, '{}', { 'content-type': `application/json${fill('; ', 14_000)}charset` }),
+  };
+  // What the same bytes cost where there is nothing to be said of them but that they are one text.
+  const plain = () => send(batch, `{"operations":"${fill('x', large)}"}`);
+  const cost = async (send: () => Promise<Answer>) => {
+    const times: number[] = [];
+    let answer = await send();
+    for (let turn = 0; turn < 3; turn += 1) {
+      const start = performance.now();
+      answer = await send();
+      times.push(performance.now() - start);
+    }
+    return { answer, ms: Math.min(...times) };
+  };
+  const { ms: plainMs } = await cost(plain);
+  for (const [name, request] of Object.entries(cases)) {
+    const { answer, ms } = await cost(request);
+    t.ok(answer.status >= 400 && answer.status < 500, `${name}: ${answer.status}`);
+    t.match(answer.headers.get('content-type'), /^application\/problem\+json/, name);
+    t.ok(JSON.stringify(answer.body).length < 6000, `${name}: a short answer`);
+    t.ok(ms < plainMs * 4 + 30, `${name}: ${ms.toFixed(1)} ms, and ${plainMs.toFixed(1)} ms for one text`);
   }
 });
 
