@@ -71,6 +71,20 @@ export function toLogEntry(row: EventRow): LogEntry {
   };
 }
 
+/** An event of which nothing is known but that it was. */
+export function untoldEntry(boardId: string, seq: number): LogEntry {
+  return {
+    seq,
+    resource: 'board',
+    action: 'updated',
+    id: boardId,
+    actorId: undefined,
+    mutationId: undefined,
+    streamId: undefined,
+    json: undefined,
+  };
+}
+
 /**
  * Same row in, same JSON out: two nodes that read an event send the same bytes. What PostgreSQL has as JSON is taken as
  * it is: parsed and made again, a number might be another one, and deep nesting would throw.

@@ -2,6 +2,8 @@
 
 import type { Pool } from 'pg';
 import { type EventRow, type LogEntry, toLogEntry } from './board-event.ts';
+import { IsolatedRead } from './isolated-read.ts';
+import type { OnUntold } from './untold-events.ts';
 
 /** Where a log begins and ends: events `trimmedTo + 1` to `head` can be read. */
 export interface LogExtent {
@@ -52,7 +54,13 @@ const extentsSql = `
   from (select current_epoch() as epoch offset 0) history
   left join board_log on board_id = any($1::uuid[])`;
 
-export function createEventLog(pool: Pool): EventLog {
+export function createEventLog(pool: Pool, onUntold: OnUntold): EventLog {
+  const log = createPlainEventLog(pool, onUntold);
+  const isolated = new IsolatedRead(log, onUntold);
+  return { ...log, readAfter: (requests) => isolated.readAfter(requests) };
+}
+
+function createPlainEventLog(pool: Pool, onUntold: OnUntold): EventLog {
   return {
     async readAfter(requests) {
       const { rows } = await pool.query<EventRow & { epoch: string; place: number }>({
@@ -65,7 +73,12 @@ export function createEventLog(pool: Pool): EventLog {
         ],
       });
       const entries: LogEntry[][] = requests.map(() => []);
-      for (const row of rows) if (row.seq !== null) entries[row.place - 1]?.push(toLogEntry(row));
+      for (const row of rows) {
+        if (row.seq === null) continue;
+        const entry = toLogEntry(row);
+        if (entry.json === undefined) onUntold(row.boardId, row.seq, 'it is no single line of JSON');
+        entries[row.place - 1]?.push(entry);
+      }
       return { epoch: rows[0]?.epoch ?? '', entries };
     },
 

@@ -6,6 +6,7 @@ import { createEventLog, type EventLog } from './event-log.ts';
 import { Listener } from './listener.ts';
 import { Notifier } from './notifier.ts';
 import { Trimmer, type TrimmerOptions } from './trimmer.ts';
+import { tellOnce } from './untold-events.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -27,9 +28,10 @@ export default fastifyPlugin(
   async (app: FastifyInstance, { connectionString, retentionEvents, retentionDays }: EventsOptions) => {
     const listener = new Listener({ connectionString, log: app.log });
     const notifier = new Notifier({ connectionString, log: app.log });
-    const { readAfter } = createEventLog(app.livePool);
-    app.decorate('eventLog', { ...createEventLog(app.logPool), readAfter });
-    app.decorate('pageLog', createEventLog(app.pool));
+    const onUntold = tellOnce(app.log);
+    const { readAfter } = createEventLog(app.livePool, onUntold);
+    app.decorate('eventLog', { ...createEventLog(app.logPool, onUntold), readAfter });
+    app.decorate('pageLog', createEventLog(app.pool, onUntold));
     app.decorate('listener', listener);
     app.decorate('notifier', notifier);
     const trimmer = new Trimmer({ pool: app.pool, log: app.log, retentionEvents, retentionDays });

@@ -6,7 +6,7 @@ import { createEventLog } from '../../src/events/event-log.ts';
 import { useDatabase } from '../helpers/node.ts';
 
 const { pool, sql } = await useDatabase(t);
-const log = createEventLog(pool);
+const log = createEventLog(pool, () => {});
 const [{ epoch } = { epoch: '' }] = await sql<{ epoch: string }>('select current_epoch() as epoch');
 
 t.test('an answer names its epoch also when it holds nothing (E2)', async (t) => {
