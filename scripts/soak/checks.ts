@@ -82,19 +82,32 @@ export async function checkBoards(
   violations: Violations,
 ): Promise<void> {
   for (const board of boards) {
-    const response = await fetch(`${url}/boards/${board.id}`, { headers: { cookie } });
-    const { items, cursor } = (await response.json()) as { items: Array<{ id: string }>; cursor: string };
-    const shown = new Map(items.map((item) => [item.id, JSON.stringify(item)]));
-    const expected = auditor.items(board.id);
-    const differing = new Set([...shown.keys(), ...expected.keys()]);
-    for (const [id, object] of expected) {
-      if (shown.get(id) === JSON.stringify(JSON.parse(object))) differing.delete(id);
-    }
-    if (differing.size > 0 || !cursor.endsWith(`-${auditor.head(board.id)}`)) {
-      const detail = `${board.name} at ${cursor}, head ${auditor.head(board.id)}: items ${[...differing].join(', ')}`;
-      violations.add('the events add up to the board', detail);
+    try {
+      const response = await fetch(`${url}/boards/${board.id}`, { headers: { cookie } });
+      const fault = compareBoard((await response.json()) as ShownBoard, board, auditor);
+      if (fault !== undefined) violations.add('the events add up to the board', fault);
+    } catch (error) {
+      // What hostile rows have made of it may be no JSON, or too deep for this process as well.
+      violations.add('a board can be shown', `${board.name}: ${error}`);
     }
   }
+}
+
+interface ShownBoard {
+  items: Array<{ id: string }>;
+  cursor: string;
+}
+
+/** @returns how what is shown differs from what the log makes */
+function compareBoard({ items, cursor }: ShownBoard, board: SoakBoard, auditor: Auditor): string | undefined {
+  const shown = new Map(items.map((item) => [item.id, JSON.stringify(item)]));
+  const expected = auditor.items(board.id);
+  const differing = new Set([...shown.keys(), ...expected.keys()]);
+  for (const [id, object] of expected) {
+    if (shown.get(id) === JSON.stringify(JSON.parse(object))) differing.delete(id);
+  }
+  if (differing.size === 0 && cursor.endsWith(`-${auditor.head(board.id)}`)) return undefined;
+  return `${board.name} at ${cursor}, head ${auditor.head(board.id)}: items ${[...differing].join(', ')}`;
 }
 
 /** Nobody's fault is an error in the log: what passes by itself is a warning. */
