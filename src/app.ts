@@ -115,6 +115,7 @@ export async function buildApp(
     connectionString: config.databaseDirectUrl,
     retentionEvents: config.retentionEvents,
     retentionDays: config.retentionDays,
+    retentionBytes: config.retentionBytes,
   });
   await app.register(boardsPlugin, {
     items: config.itemsPerBoard,

@@ -48,6 +48,7 @@ const environmentSchema = Type.Object({
   BYTES_PER_BOARD: whole(1, 2 ** 40, 64 * 1024 * 1024),
   RETENTION_EVENTS: whole(1, Number.MAX_SAFE_INTEGER, 10_000),
   RETENTION_DAYS: whole(0, 36_500, 30),
+  RETENTION_BYTES: whole(1024 * 1024, 2 ** 50, 256 * 1024 * 1024),
 });
 
 /** What the process is told from outside. Absent addresses mean the embedded database and the registry in process. */
@@ -97,9 +98,10 @@ export interface Config {
   /** What one board may hold; the bytes are those of the texts and data, as JSON. */
   itemsPerBoard: number;
   bytesPerBoard: number;
-  /** An event is trimmed when it is past both. */
+  /** An event is trimmed when it is past the first two, or past the third. */
   retentionEvents: number;
   retentionDays: number;
+  retentionBytes: number;
 }
 
 /**
@@ -157,6 +159,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     bytesPerBoard: settings.BYTES_PER_BOARD,
     retentionEvents: settings.RETENTION_EVENTS,
     retentionDays: settings.RETENTION_DAYS,
+    retentionBytes: settings.RETENTION_BYTES,
   });
 }
 

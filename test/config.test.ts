@@ -59,6 +59,7 @@ t.test('without any setting there is a node for one machine, with the stated def
     bytesPerBoard: 64 * 1024 * 1024,
     retentionEvents: 10_000,
     retentionDays: 30,
+    retentionBytes: 256 * 1024 * 1024,
   };
   t.strictSame({ ...loadConfig({}) }, defaults);
   const blank = Object.fromEntries(settingNames.flatMap((name, index) => [[name, index % 2 ? '' : ' \n']]));
@@ -106,6 +107,7 @@ t.test('each setting is read', async (t) => {
     BYTES_PER_BOARD: '11',
     RETENTION_EVENTS: '100',
     RETENTION_DAYS: '0',
+    RETENTION_BYTES: '1048576',
   });
   t.strictSame(
     { ...config },
@@ -147,6 +149,7 @@ t.test('each setting is read', async (t) => {
       bytesPerBoard: 11,
       retentionEvents: 100,
       retentionDays: 0,
+      retentionBytes: 1_048_576,
     },
   );
   t.equal(Object.keys(config).length, settingNames.length, 'none is forgotten here');
@@ -185,6 +188,7 @@ t.test('a setting that is wrong stops the start with one line that names it', as
     BYTES_PER_BOARD: ['0', 'x'],
     RETENTION_EVENTS: ['0', 'x'],
     RETENTION_DAYS: ['-1', 'x'],
+    RETENTION_BYTES: ['1048575', 'x'],
     LOG_LEVEL: ['verbose', 'INFO', '30'],
     CORS_ORIGINS: [
       '*',

@@ -19,13 +19,13 @@ declare module 'fastify' {
   }
 }
 
-export interface EventsOptions extends Pick<TrimmerOptions, 'retentionEvents' | 'retentionDays'> {
+export interface EventsOptions extends Pick<TrimmerOptions, 'retentionEvents' | 'retentionDays' | 'retentionBytes'> {
   /** Leads past a transaction pooler, which would keep no LISTEN. */
   connectionString: string;
 }
 
 export default fastifyPlugin(
-  async (app: FastifyInstance, { connectionString, retentionEvents, retentionDays }: EventsOptions) => {
+  async (app: FastifyInstance, { connectionString, ...retention }: EventsOptions) => {
     const listener = new Listener({ connectionString, log: app.log });
     const notifier = new Notifier({ connectionString, log: app.log });
     const onUntold = tellOnce(app.log);
@@ -34,7 +34,7 @@ export default fastifyPlugin(
     app.decorate('pageLog', createEventLog(app.pool, onUntold));
     app.decorate('listener', listener);
     app.decorate('notifier', notifier);
-    const trimmer = new Trimmer({ pool: app.pool, log: app.log, retentionEvents, retentionDays });
+    const trimmer = new Trimmer({ pool: app.pool, log: app.log, ...retention });
     app.addHook('onReady', async () => {
       await Promise.all([listener.start(), notifier.start()]);
       trimmer.start();

@@ -19,9 +19,10 @@ const LOCK = 7_264_926;
 export interface TrimmerOptions {
   pool: Pool;
   log: Logger;
-  /** An event goes when it is past both: so many newer ones, and so many days. */
+  /** An event goes when it is past both, so many newer ones and so many days; or past so many bytes of the log. */
   retentionEvents: number;
   retentionDays: number;
+  retentionBytes: number;
 }
 
 // Of all nodes one takes each turn: what there is to trim is found by a look at the log of every board. A time that lies
@@ -31,29 +32,36 @@ const takeTurnSql = `
   on conflict (work) do update set taken_at = excluded.taken_at
   where background_turns.taken_at not between now() - make_interval(secs => $1) and now()`;
 
-// A deleted board keeps its log, with `board deleted` at its end, for the days only. Boards whose oldest event is young
-// are left alone here, by one look into the index each: of a busy board the log is long for all of these days.
+/** In which whoever follows a board that was deleted has heard of it. */
+const FOLLOWED_HOURS = 1;
+
+// Of a deleted board only the last event stays, which says so, for the days. Boards whose oldest event is young are left
+// alone here, by one look into the index each: of a busy board the log is long for all of these days.
 const candidatesSql = `
-  select board_id as "boardId", "upTo"
-  from (
-    select board_id, trimmed_to, head, case when boards.id is null then head else head - $1::bigint end as "upTo"
-    from board_log left join boards on boards.id = board_log.board_id
-    where boards.id is null or head - trimmed_to > $1::bigint
-  ) long
-  where trimmed_to = head or (
-    select at < now() - make_interval(days => $2)
-    from board_events where board_id = long.board_id and seq > long.trimmed_to order by seq limit 1)`;
+  select board_id as "boardId", case when deleted_at is null then head - $1::bigint else head end as "upTo"
+  from board_log
+  where event_bytes > $3::bigint
+    or deleted_at < now() - interval '${FOLLOWED_HOURS} hours' and trimmed_to <> head - 1
+    or (deleted_at is not null or head - trimmed_to > $1::bigint) and (
+      select at < now() - make_interval(days => $2)
+      from board_events where board_id = board_log.board_id and seq > trimmed_to order by seq limit 1)`;
 
 // One statement, one transaction. Trims a prefix of the log and never a hole into it, also where clocks that were set
 // back have given a later event an earlier time. The lock is the transaction's, so that it holds behind a pooler too.
 const trimSql = `
   with turn as materialized (
     select pg_try_advisory_xact_lock(${LOCK}) as mine
+  ), log as materialized (
+    select board_log.* from board_log, turn where mine and board_id = $1
   ), oldest as (
-    select seq, at from board_events, turn
-    where mine and board_id = $1 and seq <= $2::bigint order by seq limit ${BATCH}
+    select seq, at, cost from log join board_events using (board_id) order by seq limit ${BATCH}
   ), past as (
-    select seq, bool_and(at < now() - make_interval(days => $3)) over (order by seq) as is_past from oldest
+    select seq, bool_and(
+      seq <= $2::bigint and at < now() - make_interval(days => $3)
+      or bytes > $4::bigint
+      or seq < head and coalesce(deleted_at < now() - interval '${FOLLOWED_HOURS} hours', false)) over (order by seq) as is_past
+    -- The bytes of the event and of all newer ones.
+    from (select *, log.event_bytes + cost - sum(cost) over (order by seq) as bytes from oldest, log) weighed
   ), trimmed as (
     delete from board_events where board_id = $1 and seq in (select seq from past where is_past)
     returning seq, last_of, cost
@@ -109,8 +117,8 @@ export class Trimmer {
 
   /** @returns how many events went; 0 also when another node is at it */
   async trim(): Promise<number> {
-    const { pool, retentionEvents, retentionDays } = this.#options;
-    const limits = [retentionEvents, retentionDays];
+    const { pool, retentionEvents, retentionDays, retentionBytes } = this.#options;
+    const limits = [retentionEvents, retentionDays, retentionBytes];
     const { rows } = await pool.query<{ boardId: string; upTo: string }>(candidatesSql, limits);
     let total = 0;
     for (const { boardId, upTo } of rows) total += await this.#trimBoard(boardId, upTo);
@@ -119,14 +127,14 @@ export class Trimmer {
   }
 
   async #trimBoard(boardId: string, upTo: string): Promise<number> {
-    const { pool, retentionDays } = this.#options;
+    const { pool, retentionDays, retentionBytes } = this.#options;
     let total = 0;
     let count = BATCH;
     while (count === BATCH && !this.#task.isStopping) {
       const { rows } = await pool.query<{ count: number }>({
         name: 'trimmer-trim',
         text: trimSql,
-        values: [boardId, upTo, retentionDays],
+        values: [boardId, upTo, retentionDays, retentionBytes],
       });
       count = rows[0]?.count ?? 0;
       total += count;

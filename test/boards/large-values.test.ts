@@ -22,9 +22,23 @@ function noise(length: number): string {
 const tricky = '"text":null,"data":null,"version":1}\\"data":null \u2028\u0001é😀';
 const sizes = [0, 1, 190, 198, 199, 2000, 9000];
 
-async function readEvents(boardId: string) {
-  const { body } = await ada.get(`/boards/${boardId}/events?limit=500`, json);
-  return body.events as Array<{ seq: number; id: string; action: string; changes?: string[]; object: object }>;
+interface LoggedEvent {
+  seq: number;
+  id: string;
+  action: string;
+  changes?: string[];
+  object: object;
+}
+
+/** Page by page: one ends at 1 MiB. */
+async function readEvents(boardId: string): Promise<LoggedEvent[]> {
+  const events: LoggedEvent[] = [];
+  for (let after = ''; ; ) {
+    const { body } = await ada.get(`/boards/${boardId}/events?limit=500${after}`, json);
+    events.push(...body.events);
+    if (!body.hasMore) return events;
+    after = `&after=${body.cursor}`;
+  }
 }
 
 async function stored(): Promise<number> {
@@ -174,13 +188,27 @@ t.test('a repeat gets the same bytes, also of large notes that have changed or g
 
   const log = { info: () => {}, warn: () => {} };
   await database.sql(`update board_events set at = at - interval '1 day' where board_id = $1`, [boardId]);
-  t.ok((await new Trimmer({ pool: database.pool, log, retentionEvents: 1, retentionDays: 0 }).trim()) > 0);
+  t.ok(
+    (await new Trimmer({
+      pool: database.pool,
+      log,
+      retentionEvents: 1,
+      retentionDays: 0,
+      retentionBytes: 2 ** 40,
+    }).trim()) > 0,
+  );
   for (const index of requests.keys()) t.equal(await send(ada, index), first[index], `repeat ${index}, trimmed`);
 });
 
 t.test('a large value goes a day after the last event that shows it, and not while an item has it', async (t) => {
   const log = { info: () => {}, warn: () => {} };
-  const trimmer = new Trimmer({ pool: database.pool, log, retentionEvents: 1, retentionDays: 0 });
+  const trimmer = new Trimmer({
+    pool: database.pool,
+    log,
+    retentionEvents: 1,
+    retentionDays: 0,
+    retentionBytes: 2 ** 40,
+  });
   const passDay = async () => {
     await database.sql(`update board_events set at = at - interval '1 day'`);
     await trimmer.trim();

@@ -9,8 +9,8 @@ import { until } from '../helpers/until.ts';
 
 const { sql, pool, url } = await useDatabase(t);
 const log = { info: () => {}, warn: () => {} };
-const trimmer = (retentionEvents: number, retentionDays: number) =>
-  new Trimmer({ pool, log, retentionEvents, retentionDays });
+const trimmer = (retentionEvents: number, retentionDays: number, retentionBytes = 2 ** 40) =>
+  new Trimmer({ pool, log, retentionEvents, retentionDays, retentionBytes });
 
 async function createBoard(events: number): Promise<string> {
   const [board] = await sql<{ id: string }>(`insert into boards (name) values ('Plans') returning id`);
@@ -51,6 +51,57 @@ t.test('an event goes when it is past both limits, and not before', async (t) =>
   await sql('delete from boards where id = $1', [boardId]);
 });
 
+t.test('an event past the bytes goes, however few and young they are', async (t) => {
+  const boardId = await createBoard(1);
+  await sql(
+    `insert into items (board_id, text) select $1, (select string_agg(md5(n || '.' || i), '') from generate_series(1, 150) i)
+     from generate_series(1, 30) n`,
+    [boardId],
+  );
+  const costs = async () => {
+    const rows = await sql<{ cost: number }>('select cost from board_events where board_id = $1 order by seq', [
+      boardId,
+    ]);
+    const [row] = await sql<{ bytes: number }>(
+      'select event_bytes::float8 as bytes from board_log where board_id = $1',
+      [boardId],
+    );
+    const list = rows.map(({ cost }) => cost);
+    t.equal(
+      row?.bytes,
+      list.reduce((sum, cost) => sum + cost, 0),
+      'the log counts what it holds',
+    );
+    return list;
+  };
+  const before = await costs();
+  t.equal(before.length, 31);
+  const all = before.reduce((sum, cost) => sum + cost);
+  t.ok(all > 30 * 4800 && all < 30 * 6000, `${all} bytes, and 4,800 of each text`);
+  t.equal(await trimmer(1000, 30, all).trim(), 0, 'as much as is allowed');
+  t.ok((await trimmer(1000, 30, 50_000).trim()) > 0);
+  const after = await costs();
+  t.strictSame(after, before.slice(-after.length), 'the newest stay');
+  const kept = after.reduce((sum, cost) => sum + cost);
+  t.ok(kept <= 50_000 && kept + (before.at(-after.length - 1) ?? 0) > 50_000, `${kept} bytes, as many as are allowed`);
+  t.equal((await extent(boardId))?.first, 31 - after.length + 1);
+  t.equal(await trimmer(1000, 30, 50_000).trim(), 0);
+  await sql('delete from boards where id = $1', [boardId]);
+});
+
+t.test('of a deleted board only its last event stays, for the days', async (t) => {
+  const boardId = await createBoard(20);
+  await sql('delete from boards where id = $1', [boardId]);
+  t.equal(await trimmer(10, 30).trim(), 0, 'while there may be streams that have not heard of it');
+  await sql(`update board_log set deleted_at = deleted_at - interval '2 hours' where board_id = $1`, [boardId]);
+  t.equal(await trimmer(10, 30).trim(), 20);
+  t.match(await extent(boardId), { first: 21, last: 21, head: 21, trimmedTo: 20 });
+  t.equal(await trimmer(10, 30).trim(), 0);
+  await age(boardId, 40, 21);
+  t.equal(await trimmer(10, 30).trim(), 1);
+  t.same(await sql('select from board_log where board_id = $1', [boardId]), []);
+});
+
 /** The pool, and the beginnings of the statements that went through it. */
 function watchedPool() {
   const statements: string[] = [];
@@ -65,7 +116,7 @@ t.test('of all nodes one looks at the logs each minute, and not all of them', as
   const watched = watchedPool();
   const trimmers = Array.from(
     { length: 5 },
-    () => new Trimmer({ pool: watched.pool, log, retentionEvents: 10, retentionDays: 30 }),
+    () => new Trimmer({ pool: watched.pool, log, retentionEvents: 10, retentionDays: 30, retentionBytes: 2 ** 40 }),
   );
   for (const each of trimmers) each.start();
   await until(() => watched.statements.filter((text) => text.startsWith('insert')).length === 5, 'all to have tried');
@@ -74,7 +125,7 @@ t.test('of all nodes one looks at the logs each minute, and not all of them', as
 
   await sql(`update background_turns set taken_at = taken_at - interval '1 minute'`);
   const later = watchedPool();
-  const next = new Trimmer({ pool: later.pool, log, retentionEvents: 10, retentionDays: 30 });
+  const next = new Trimmer({ pool: later.pool, log, retentionEvents: 10, retentionDays: 30, retentionBytes: 2 ** 40 });
   next.start();
   await until(() => later.statements.some((text) => /from board_log/.test(text)), 'the next turn');
   await next.stop();
@@ -83,7 +134,13 @@ t.test('of all nodes one looks at the logs each minute, and not all of them', as
 t.test('a board whose log is long and young costs a look at its oldest event and no more', async (t) => {
   const boardId = await createBoard(100);
   const watched = watchedPool();
-  const busy = new Trimmer({ pool: watched.pool, log, retentionEvents: 10, retentionDays: 30 });
+  const busy = new Trimmer({
+    pool: watched.pool,
+    log,
+    retentionEvents: 10,
+    retentionDays: 30,
+    retentionBytes: 2 ** 40,
+  });
   t.equal(await busy.trim(), 0);
   t.strictSame(
     watched.statements.filter((text) => text.startsWith('with turn')),

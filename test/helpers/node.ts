@@ -88,6 +88,7 @@ export async function startNode(
       bytesPerBoard: 64 * 1024 * 1024,
       retentionEvents: 10_000,
       retentionDays: 30,
+      retentionBytes: 256 * 1024 * 1024,
       ...config,
     },
     logger,
