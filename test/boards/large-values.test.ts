@@ -237,4 +237,16 @@ t.test('a large value goes a day after the last event that shows it, and not whi
   await ada.post(items, { text: 'the newest event' });
   await passDay();
   t.equal(await countValues(), 0);
+
+  for (const [index, deletion] of [
+    'delete from boards where id = $1',
+    'with gone as (delete from items where board_id = $1) delete from boards where id = $1',
+  ].entries()) {
+    const goes = index === 0 ? boardId : await ada.createBoard();
+    await ada.post(`/boards/${goes}/items`, { text: noise(500), data: { a: noise(500) } });
+    await database.sql(deletion, [goes]);
+    t.equal(await countValues(), 2);
+    await passDay();
+    t.equal(await countValues(), 0, 'also with the board');
+  }
 });

@@ -216,6 +216,9 @@ begin
       perform append_event(old.board_id, 'item', 'deleted', old.id, cut_item(old), null,
         old.text_value, old.data_value, array_remove(array[old.text_value, old.data_value], null),
         0, -old.text_bytes - old.data_bytes);
+    else
+      -- No event shows them last. Answers that are kept for repeats may, for a day.
+      update large_values set expires_at = now() + interval '24 hours' where id in (old.text_value, old.data_value);
     end if;
     return null;
   end if;

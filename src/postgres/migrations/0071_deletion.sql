@@ -10,21 +10,17 @@ update board_log set deleted_at = now() where not exists (select from boards whe
 -- Never changes once it is set, so that taking a number stays HOT.
 create index board_log_deleted on board_log (board_id) where deleted_at is not null;
 
--- Removes items of deleted boards, `most` at a time, and waits for nobody. Their large values stay for the events that
--- show them, and for the answers that are kept for repeats.
+-- Removes items of deleted boards, `most` at a time, and waits for nobody.
 create function remove_orphans(deleted uuid[], most integer) returns integer
-language sql security definer set search_path = public, pg_temp
-begin atomic
-  with gone as (
-    delete from items where ctid = any (array(
-      select ctid from items where board_id = any (deleted) limit most for update skip locked))
-    returning text_value, data_value
-  ), released as (
-    update large_values set expires_at = now() + interval '24 hours'
-    where id in (select unnest(array[text_value, data_value]) from gone)
-  )
-  select count(*)::integer from gone;
-end;
+language plpgsql security definer set search_path = public, pg_temp as $$
+declare
+  removed integer;
+begin
+  delete from items where ctid = any (array(
+    select ctid from items where board_id = any (deleted) limit most for update skip locked));
+  get diagnostics removed = row_count;
+  return removed;
+end $$;
 
 -- As many as a statement has time for. The rest goes in the background, by any node.
 create function remove_first_orphans() returns trigger
