@@ -2,7 +2,7 @@
 
 import type { Pool, QueryConfig } from 'pg';
 import { outcomeUnknown, Problem } from '../errors.ts';
-import { isOutcomeUnknown } from '../postgres/database-problem.ts';
+import { isOutcomeUnknown, isUndoneByOthers } from '../postgres/database-problem.ts';
 import { WriteTurns } from './write-turns.ts';
 import type { Writer } from './writer.ts';
 
@@ -76,8 +76,9 @@ export function createWriteBoard({ pool, wake, limits }: WriteBoardOptions): Wri
     const statement = key
       ? onceStatement(name, text, [...all, key.requestHash], isCut)
       : plainStatement(name, text, all);
-    const { rows } = await turns
-      .take(boardId, () => pool.query<Row>(statement))
+    const run = () => turns.take(boardId, () => pool.query<Row>(statement));
+    const { rows } = await run()
+      .catch((error) => (isUndoneByOthers(error) ? run() : Promise.reject(error)))
       .catch((error) => {
         throw isOutcomeUnknown(error) ? outcomeUnknown(error) : error;
       });

@@ -21,19 +21,24 @@ const connectionErrors = new Set([
   'ENFILE',
 ]);
 
-/** SQLSTATEs that pass by themselves (PostgreSQL manual, appendix A). */
-const passingStates = new Set([
-  '25006', // read_only_sql_transaction: connected to what is a standby since a failover
-  '40001', // serialization_failure
-  '40P01', // deadlock_detected
-  '53300', // too_many_connections
-  '53100', // disk_full
-  '55P03', // lock_not_available: lock_timeout
-  '57014', // query_canceled: statement_timeout
-  '57P01', // admin_shutdown
-  '57P02', // crash_shutdown
-  '57P03', // cannot_connect_now
-  '57P05', // idle_session_timeout
+const SILENT = 'The database does not answer. Try again in a moment.';
+const IN_THE_WAY = 'Other writes stood in the way of this one, and nothing was written. Try again in a moment.';
+const TOO_LONG = 'This took the database longer than it may, and nothing was written. Try again in a moment.';
+
+/** SQLSTATEs that pass by themselves (PostgreSQL manual, appendix A), and what a client is told of each. */
+const passingStates = new Map([
+  // read_only_sql_transaction: connected to what is a standby since a failover, or switched by its operator
+  ['25006', 'The database takes no writes now. Try again in a moment.'],
+  ['40001', IN_THE_WAY], // serialization_failure
+  ['40P01', IN_THE_WAY], // deadlock_detected
+  ['53300', 'The database has no connection free. Try again in a moment.'], // too_many_connections
+  ['53100', 'The disk of the database is full. Try again when its operator has made room.'], // disk_full
+  ['55P03', 'Another write holds what this one needs, and nothing was written. Try again in a moment.'], // lock_timeout
+  ['57014', TOO_LONG], // query_canceled: statement_timeout
+  ['57P01', SILENT], // admin_shutdown
+  ['57P02', SILENT], // crash_shutdown
+  ['57P03', SILENT], // cannot_connect_now
+  ['57P05', SILENT], // idle_session_timeout
 ]);
 
 /** Messages of pg and pg-pool, which give these errors no code. */
@@ -101,12 +106,18 @@ export function isOutcomeUnknown(error: unknown): boolean {
   return ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', '57P01', '57P02'].includes(code) || code.startsWith('08');
 }
 
+/**
+ * @returns true when the statement was undone because of others that ran beside it, and may simply be sent again. Of a
+ *   deadlock PostgreSQL ends one side only, and the other goes on.
+ */
+export function isUndoneByOthers(error: unknown): boolean {
+  return ['40001', '40P01'].includes((error as { code?: string }).code ?? '');
+}
+
 /** @returns the problem to answer with, or undefined when `error` has nothing to do with the database */
 export function asDatabaseProblem(error: unknown): Problem | undefined {
-  if (isUnavailable(error)) {
-    return unavailable('The database does not answer. Try again in a moment.', error);
-  }
-  const { code, constraint } = error as { code?: unknown; constraint?: string };
+  const { code, constraint } = error as { code?: string; constraint?: string };
+  if (isUnavailable(error)) return unavailable(passingStates.get(code ?? '') ?? SILENT, error);
   // The board was deleted between the look at the membership and the end of the statement.
   if (code === FOREIGN_KEY_VIOLATION && constraint?.endsWith('_board_id_fkey')) return notFound();
   if (constraint === undefined) return undefined;

@@ -27,10 +27,22 @@ export async function migrate(connectionString: string, log: Logger): Promise<st
   try {
     const names = await apply(client, log);
     if (names.length > 0) log.info({ applied: names }, 'database migrated');
+    await restoreTriggers(client, log);
     return names;
   } finally {
     await client.end().catch(() => {});
   }
+}
+
+/**
+ * After a `pg_restore --disable-triggers`, and whatever else switches triggers off. What was written meanwhile is in no
+ * log: so each stream begins anew, with a `reset`.
+ */
+async function restoreTriggers(client: pg.Client, log: Logger): Promise<void> {
+  const { rows } = await client.query<{ count: number }>('select restore_triggers() as count');
+  const count = rows[0]?.count ?? 0;
+  if (count === 0) return;
+  log.warn({ triggers: count }, 'triggers had been switched off: they are on again, and every stream begins anew');
 }
 
 async function apply(dbClient: pg.Client, log: Logger): Promise<string[]> {

@@ -7,6 +7,7 @@ import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
 import { range } from '../helpers/seqs.ts';
+import { until } from '../helpers/until.ts';
 
 const database = await useDatabase(t);
 const node = await startNode(t, database.url);
@@ -438,4 +439,24 @@ t.test('five hundred at once are one transaction, and quick', async (t) => {
   t.equal(await headOf(boardId), 1002);
   t.comment(`create ${Math.round(made - start)} ms, change ${Math.round(performance.now() - made)} ms`);
   t.ok(performance.now() - start < 8000);
+});
+
+t.test('a write that PostgreSQL ends to undo a deadlock is done again by itself', async (t) => {
+  const { boardId, item, path } = await makeItem();
+  const foreign = await database.pool.connect();
+  await foreign.query('begin');
+  await foreign.query('select from board_log where board_id = $1 for update', [boardId]);
+  // Holds the item, and waits for the head at its commit. It waits longer, and is the one that is ended.
+  const patched = ada.patch(path, { x: 1 });
+  await until(async () => {
+    const waiting = await database.sql(`select from pg_stat_activity where datname = current_database()
+      and wait_event_type = 'Lock'`);
+    return waiting.length > 0;
+  }, 'the write to wait');
+  await foreign.query('update items set y = 2 where id = $1', [item.id]);
+  await foreign.query('commit');
+  foreign.release();
+  const { status, body } = await patched;
+  t.equal(status, 200);
+  t.match(body.item, { x: 1, y: 2, version: 3 }, 'after the other, and not over it');
 });

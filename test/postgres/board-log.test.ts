@@ -290,6 +290,52 @@ t.test('the tables refuse what the API refuses, by a constraint, and take what i
   t.equal(await checkGapless(t, boardId), 1 + taken.length + 1);
 });
 
+t.test('a writer for whom ordinary triggers do not fire is recorded all the same (E3)', async (t) => {
+  const boardId = await createBoard();
+  const client = await pool.connect();
+  const write = (text: string) => client.query(text, [boardId]);
+  await client.query(`set session_replication_role = replica; set search_path = ''`);
+  await write(`insert into public.items (board_id, text, version) values ($1, 'a', 7)`);
+  await write(`update public.items set text = 'b' where board_id = $1`);
+  await t.rejects(write('update public.items set id = gen_random_uuid() where board_id = $1'), { code: '23001' });
+  await t.rejects(client.query('truncate public.items'), { code: '0A000' });
+  await write('delete from public.items where board_id = $1');
+  await client.query('reset all');
+  client.release();
+  const events = await readLog(boardId);
+  t.strictSame(summary(events), ['board created', 'item created', 'item updated', 'item deleted']);
+  t.strictSame(
+    events.slice(1).map(({ object }) => object.version),
+    [1, 2, 2],
+  );
+  await checkGapless(t, boardId);
+});
+
+t.test('triggers that were switched off are on again after a start, in another history (E2, E3)', async (t) => {
+  const { url, sql } = await useDatabase(t);
+  const log = { info: () => {}, warn: (fields: object) => warned.push(fields) };
+  const warned: object[] = [];
+  const epochs = async () => (await sql<{ epoch: string }>('select current_epoch() as epoch'))[0]?.epoch;
+  const before = await epochs();
+  await migrate(url, log);
+  t.strictSame([await epochs(), warned], [before, []], 'nothing is amiss in a new database');
+
+  // As pg_restore --data-only --disable-triggers does.
+  const [board] = await sql<{ id: string }>(`insert into boards (name) values ('Plans') returning id`);
+  await sql('alter table items disable trigger all');
+  await sql(`insert into items (board_id, text) values ($1, 'restored')`, [board?.id]);
+  await sql('alter table items enable trigger all');
+  await migrate(url, log);
+  t.match(warned, [{ triggers: Number }]);
+  t.not(await epochs(), before);
+  await sql(`set session_replication_role = replica; delete from items; reset session_replication_role`);
+  const events = await sql('select seq::int, action from board_events where board_id = $1 order by seq', [board?.id]);
+  t.strictSame(events, [
+    { seq: 1, action: 'created' },
+    { seq: 2, action: 'deleted' },
+  ]);
+});
+
 t.test('a role that may only write items is recorded and cannot write the log', async (t) => {
   const boardId = await createBoard();
   await sql('create role importer; grant insert on items to importer; grant usage on schema public to importer');
@@ -427,7 +473,7 @@ t.test('four times as large a merge patch takes four times as long, and no sixte
   for (const [form, member] of Object.entries(forms)) {
     for (const target of [null, { k1: { c: 1 } }]) {
       const [small, large] = [await timeMerge(member, target, 4000), await timeMerge(member, target, 16_000)];
-      t.ok(large < 8 * small + 50, `${form}: ${small} ms, then ${large} ms`);
+      t.ok(large < 8 * small + 300, `${form}: ${small} ms, then ${large} ms`);
     }
   }
 });

@@ -31,6 +31,10 @@ t.test('each way in which the database can be away is a 503, and tells what may 
     t.match(problem, { code: 'TB_UNAVAILABLE', status: 503, headers: { 'retry-after': '2' } }, error.message);
     t.equal(isOutcomeUnknown(error), expected, error.message);
   }
+  const details = ['25006', '40P01', '40001', '53100', '55P03', '57014'].map(
+    (code) => asDatabaseProblem(errorOf('', { code }))?.message,
+  );
+  for (const detail of details) t.notMatch(detail, /does not answer/, 'it did answer');
   const fault = errorOf('syntax error', { code: '42601' });
   t.equal(asDatabaseProblem(fault), undefined, 'a fault of ours is none of these');
   t.equal(isOutcomeUnknown(fault), false);
