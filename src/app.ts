@@ -139,7 +139,7 @@ export async function buildApp(
 
   const maySee = async (userId: string, boardId: string) => (await app.boards.roleOf(userId, boardId)) !== undefined;
   const accountOptions = { secureCookies: overTls, clientAddressHeader: config.clientAddressHeader };
-  await app.register(accountRoutes, accountOptions);
+  await app.register(accountRoutes, { ...accountOptions, onRename: () => app.tellRenames() });
   await app.register(sessionRoutes, accountOptions);
   await app.register(tokenRoutes);
   await app.register(ticketRoutes, { maySee });

@@ -20,13 +20,18 @@ export interface AccountRouteOptions {
   clientAddressHeader: string | undefined;
 }
 
+export interface RenamingOptions extends AccountRouteOptions {
+  /** Called after the change of an account, which may have another name now. */
+  onRename: () => void;
+}
+
 /** @returns who asks, as far as new accounts and attempts to sign in are concerned */
 export function clientOf(request: FastifyRequest, { clientAddressHeader }: AccountRouteOptions): Client {
   const named = clientAddressHeader === undefined ? undefined : request.headers[clientAddressHeader];
   return { address: addressKey(request.ip, named), session: request.cookies[SESSION_COOKIE] };
 }
 
-export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = async (app, options) => {
+export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (app, options) => {
   const cookie = createSessionCookie(options.secureCookies);
 
   app.post(
@@ -76,7 +81,8 @@ export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
         description:
           'A guest keeps the account by setting email and password together: same id, same boards. Who has a password ' +
           'sends it as `currentPassword` with a new email or password. New credentials end all sessions of the user; ' +
-          'the answer has the cookie of a new one. Tokens stay.',
+          'the answer has the cookie of a new one. Tokens stay. A new name is an event of each board that the user is on: ' +
+          '`member updated`, `changes` naming `user`.',
         security: [{ session: [] }],
         body: UserPatch,
         response: { 200: userBody, ...problemResponses(400, 401, 409, 413, 415, 429, 503) },
@@ -85,6 +91,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
     async (request, reply) => {
       const { address } = clientOf(request, options);
       const changed = await app.accounts.change(request.session.user, request.body, address);
+      options.onRename();
       if ('secret' in changed) cookie.set(reply, changed);
       return reply.send({ user: changed.user });
     },

@@ -169,7 +169,8 @@ export function createAccountStore(pool: Pool): AccountStore {
     async rename(userId, name) {
       const { rows } = await pool.query<User>(
         `with users as (
-           update users set name = $2 where id = $1 returning *
+           update users set name = $2 where id = $1 and set_config('teamboard.actor', $1::text, true) is not null
+           returning *
          )
          select ${userColumns} from users left join credentials on credentials.user_id = users.id`,
         [userId, name],

@@ -2,6 +2,9 @@
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import { LoggedFailures } from '../background/failures.ts';
+import { Task } from '../background/task.ts';
+import { isUnavailable } from '../postgres/database-problem.ts';
 import { Sweeper } from '../postgres/sweeper.ts';
 import { type BatchStore, createBatchStore } from './batch-store.ts';
 import { type BoardStore, createBoardStore } from './board-store.ts';
@@ -11,10 +14,12 @@ import { createInviteStore, type InviteStore } from './invite-store.ts';
 import { createItemStore, type ItemStore } from './item-store.ts';
 import { createMemberStore, type MemberStore } from './member-store.ts';
 import { removeOrphans } from './orphan-store.ts';
+import { tellRenames } from './rename-store.ts';
 import { createSnapshotStore, type SnapshotStore } from './snapshot-store.ts';
 import { type BoardLimits, createWriteBoard } from './write-store.ts';
 
 const SWEEP_INTERVAL_MS = 5 * 60_000;
+const RENAMES_INTERVAL_MS = 2000;
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -25,6 +30,8 @@ declare module 'fastify' {
     members: MemberStore;
     invites: InviteStore;
     snapshots: SnapshotStore;
+    /** Begins to tell boards of members who were renamed just now. Waits for nothing. */
+    tellRenames: () => void;
   }
 }
 
@@ -50,6 +57,9 @@ export default fastifyPlugin(
     );
     app.decorate('snapshots', createSnapshotStore(app.pool, app.waitingBytes));
 
+    const renames = createRenames(app, wake);
+    app.decorate('tellRenames', () => renames.wake());
+
     const sweeper = new Sweeper({
       removeExpired: {
         'idempotency keys': (limit) => removeExpiredKeys(app.pool, limit),
@@ -58,8 +68,31 @@ export default fastifyPlugin(
       intervalMs: SWEEP_INTERVAL_MS,
       log: app.log,
     });
-    app.addHook('onReady', async () => sweeper.start());
-    app.addHook('onClose', () => sweeper.stop());
+    app.addHook('onReady', async () => {
+      sweeper.start();
+      void renames.start();
+    });
+    app.addHook('onClose', async () => {
+      await Promise.all([sweeper.stop(), renames.stop()]);
+    });
   },
   { name: 'boards', dependencies: ['postgres', 'output', 'events', 'accounts'] },
 );
+
+/** Every node has it, and they share the work. Who is renamed by this node wakes it; the interval is for all others. */
+function createRenames(app: FastifyInstance, wake: (boardId: string) => void): Task {
+  return new Task({
+    run: async (stopping) => {
+      while (!stopping.aborted && (await tellRenames(app.pool, wake)));
+      return RENAMES_INTERVAL_MS;
+    },
+    failures: new LoggedFailures({
+      log: app.log,
+      owner: 'renames',
+      failing: 'boards show renamed members under their old names until this works again',
+      healed: 'boards are told of renamed members again',
+      isOutage: isUnavailable,
+    }),
+    backoff: { firstMs: RENAMES_INTERVAL_MS, lastMs: 5 * RENAMES_INTERVAL_MS },
+  });
+}

@@ -444,9 +444,9 @@ t.test('five hundred at once are one transaction, and quick', async (t) => {
 t.test('a write that PostgreSQL ends to undo a deadlock is done again by itself', async (t) => {
   const { boardId, item, path } = await makeItem();
   const foreign = await database.pool.connect();
-  await foreign.query('begin');
+  await foreign.query(`begin; set local deadlock_timeout = '1min'`);
   await foreign.query('select from board_log where board_id = $1 for update', [boardId]);
-  // Holds the item, and waits for the head at its commit. It waits longer, and is the one that is ended.
+  // Holds the item, and waits for the head at its commit. It is the one that looks for a deadlock, and is ended.
   const patched = ada.patch(path, { x: 1 });
   await until(async () => {
     const waiting = await database.sql(`select from pg_stat_activity where datname = current_database()

@@ -476,3 +476,95 @@ async function checkGapless(t: Test, boardId: string): Promise<void> {
   );
   t.equal(log?.head, log?.count, 'the log has no gap (E2)');
 }
+
+/** What the snapshot says of a member's name, and its ETag. */
+async function nameOn(board: string, { user }: Client): Promise<{ name: string; etag: string }> {
+  const { body, headers } = await ada.get(board);
+  const { name } = body.members.find((member: { user: { id: string } }) => member.user.id === user.id).user;
+  return { name, etag: headers.get('etag') ?? '' };
+}
+
+const namesTold = async (boardId: string, { user }: Client) =>
+  (await eventsSince(boardId, 0)).flatMap(({ id, object }) => (id === user.id ? [object.user.name] : []));
+
+t.test('a member who is renamed is an event of each board, whoever does it, and another ETag (E3)', async (t) => {
+  const dora = await Client.signUp(node, 'Dora');
+  const { boardId, board } = await makeBoard([dora, 'viewer']);
+  const stream = await openStream(t, other.url, boardId, ada);
+  await stream.next('ready');
+  const before = await nameOn(board, dora);
+  const renamings: Array<[string, () => Promise<unknown>, object | null]> = [
+    ['Dora II', () => dora.patch('/users/me', { name: 'Dora II' }), { id: dora.user.id, name: 'Dora II' }],
+    ['Dora III', () => database.sql(`update users set name = 'Dora III' where id = $1`, [dora.user.id]), null],
+  ];
+  for (const [name, rename, actor] of renamings) {
+    await rename();
+    const { data } = await stream.next('changed', ({ data }) => data.object.user?.name === name);
+    t.match(data, { resource: 'member', action: 'updated', id: dora.user.id, changes: ['user'], actor });
+    t.match(data.object, { boardId, user: { id: dora.user.id, name }, role: 'viewer' });
+    const after = await nameOn(board, dora);
+    t.equal(after.name, name);
+    t.not(after.etag, before.etag);
+    t.equal((await ada.get(board, { 'if-none-match': before.etag })).status, 200);
+  }
+  await dora.patch('/users/me', { name: 'Dora III' });
+  await ada.patch(`${board}/members/${dora.user.id}`, { role: 'editor' });
+  t.match((await eventsSince(boardId, 0)).at(-1), { changes: ['role'] });
+  t.equal((await namesTold(boardId, dora)).length, 4, 'the same name again is no change');
+  await stream.close();
+});
+
+t.test(
+  'a snapshot shows the name that the log has told, also while a board is locked that others wait for',
+  async (t) => {
+    const eve = await Client.signUp(node, 'Eve');
+    await database.sql(
+      `with board as (insert into boards (name) select 'Plans' from generate_series(1, 250) returning id),
+       ada as (insert into members (board_id, user_id, role) select id, $1, 'owner' from board)
+     insert into members (board_id, user_id, role) select id, $2, 'editor' from board`,
+      [ada.user.id, eve.user.id],
+    );
+    const { boardId, board } = await makeBoard([eve, 'editor']);
+    const told = async (name: string) =>
+      (
+        await database.sql('select count(*)::int from members where user_id = $1 and told_name = $2', [
+          eve.user.id,
+          name,
+        ])
+      )[0]?.count;
+    const release = await lockHead(t, database, boardId);
+    const before = await nameOn(board, eve);
+    await eve.patch('/users/me', { name: 'Eva' });
+    await until(async () => (await told('Eva')) === 250, 'the other boards');
+    t.same(await nameOn(board, eve), before, 'nothing has changed that the log does not tell');
+    await release();
+    await until(async () => (await told('Eva')) === 251, 'the last one');
+    t.same(await namesTold(boardId, eve), ['Eve', 'Eva']);
+
+    // Of many names in a row only some are told, and the last one always.
+    for (let turn = 1; turn <= 20; turn += 1) await eve.patch('/users/me', { name: `Eve ${turn}` });
+    await until(async () => (await told('Eve 20')) === 251, 'the last name');
+    await until(async () => (await database.sql('select from renames')).length === 0, 'nothing to be left');
+    t.equal((await namesTold(boardId, eve)).at(-1), 'Eve 20');
+    t.equal((await nameOn(board, eve)).name, 'Eve 20');
+  },
+);
+
+t.test('who joins while the new name is written is there under the new name', async (t) => {
+  const finn = await Client.signUp(node, 'Finn');
+  const { boardId, board } = await makeBoard();
+  const renaming = await database.pool.connect();
+  await renaming.query('begin');
+  await renaming.query(`update users set name = 'Fynn' where id = $1`, [finn.user.id]);
+  const joined = ada.post(`${board}/members`, { userId: finn.user.id, role: 'viewer' });
+  await until(async () => {
+    const waiting = await database.sql(
+      `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    return waiting.length > 0;
+  }, 'the membership to wait');
+  await renaming.query('commit');
+  renaming.release();
+  t.equal((await joined).body.member.user.name, 'Fynn');
+  t.same(await namesTold(boardId, finn), ['Fynn']);
+});
