@@ -5,12 +5,13 @@ import { decodeJwt, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions
 import { Problem } from '../errors.ts';
 import type { JwtIssuer } from '../jwt-issuers.ts';
 import type { Logger } from '../logger.ts';
+import { cleanName } from '../name.ts';
 import { IssuerKeys } from './issuer-keys.ts';
+import { MAX_NAME_LENGTH } from './user.ts';
 
 /** How far the issuer's clock may be from ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 const MAX_SUBJECT_LENGTH = 255;
-const MAX_NAME_LENGTH = 100;
 /** RFC 3339 has years of four digits. */
 const LAST_SECOND = Date.UTC(9999, 11, 31, 23, 59, 59) / 1000;
 /** Of OpenID Connect Core, 5.1. No email: that is for its user to show. */
@@ -110,7 +111,5 @@ function isStorable(text: string): boolean {
 
 /** @returns the claim as a user's name can be; undefined when nothing is left of it */
 function readName(claim: unknown): string | undefined {
-  if (typeof claim !== 'string') return undefined;
-  const characters = [...claim.toWellFormed().replaceAll('\0', '').trim()];
-  return characters.slice(0, MAX_NAME_LENGTH).join('').trim() || undefined;
+  return typeof claim === 'string' ? cleanName(claim, MAX_NAME_LENGTH) : undefined;
 }

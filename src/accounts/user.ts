@@ -2,6 +2,7 @@
 
 import { type Static, Type } from 'typebox';
 import { Timestamp, Uuid } from '../http/schemas.ts';
+import { nameInput } from '../name.ts';
 
 export const User = Type.Object(
   {
@@ -17,8 +18,9 @@ export const User = Type.Object(
 );
 export type User = Static<typeof User>;
 
+export const MAX_NAME_LENGTH = 100;
 /** Also of a token: something to tell it by. */
-export const Name = Type.String({ minLength: 1, maxLength: 100, pattern: '\\S', description: 'Trimmed.' });
+export const Name = nameInput(MAX_NAME_LENGTH);
 
 const Email = Type.String({
   maxLength: 254,

@@ -57,7 +57,7 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request, reply) => {
-      const created = await app.boards.create(writerOf(request), request.body);
+      const created = await app.boards.create(writerOf(request), withTrimmedName(request.body));
       return sendWritten(reply.code(201).header('location', `/boards/${created.resource.id}`), 'board', created);
     },
   );
@@ -115,7 +115,7 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const writer = writerOf(request);
-      const updated = await app.boards.update(writer, request.params.id, request.body);
+      const updated = await app.boards.update(writer, request.params.id, withTrimmedName(request.body));
       if (!updated) throw await explainRefusal(app.boards, 'edit', writer.userId, request.params.id);
       return sendWritten(reply, 'board', updated);
     },
@@ -148,4 +148,8 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
 function matches(ifNoneMatch: string, etagNow: string): boolean {
   const tags = ifNoneMatch.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
   return tags.includes('*') || tags.includes(etagNow);
+}
+
+function withTrimmedName<Body extends { name?: string }>(body: Body): Body {
+  return body.name === undefined ? body : { ...body, name: body.name.trim() };
 }

@@ -2,10 +2,11 @@
 
 import { type Static, Type } from 'typebox';
 import { CursorText, oneOf, Timestamp, Uuid, uuidInput } from '../http/schemas.ts';
+import { nameInput } from '../name.ts';
 
 const nullableUuid = (description: string) => Type.Union([Uuid, Type.Null()], { description });
 const layout = oneOf(['canvas', 'list']);
-const boardName = Type.String({ minLength: 1, maxLength: 200 });
+const boardName = nameInput(200);
 
 export const Role = oneOf(['owner', 'editor', 'viewer']);
 export type Role = Static<typeof Role>;
