@@ -2,10 +2,12 @@
 
 import { ConfigError } from './config-error.ts';
 import { EmbeddedPostgresError } from './postgres/embedded/embedded-postgres-error.ts';
+import { UnsupportedDatabaseError } from './postgres/supported.ts';
 
 /** @returns one line that says what is wrong and what to do; the stack of what nobody foresaw */
 export function explainStartError(error: unknown): string {
-  if (error instanceof ConfigError || error instanceof EmbeddedPostgresError) return error.message;
+  const explained = [ConfigError, EmbeddedPostgresError, UnsupportedDatabaseError];
+  if (error instanceof Error && explained.some((kind) => error instanceof kind)) return error.message;
   const { code, port, message, stack } = error as NodeJS.ErrnoException & { port?: number };
   if (code === 'EADDRINUSE') return `port ${port} is taken: stop what listens there, or set PORT to another.`;
   if (code === 'EACCES' && port !== undefined) return `port ${port} needs more rights: set PORT to one above 1023.`;

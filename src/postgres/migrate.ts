@@ -1,9 +1,11 @@
 // Brings the database's schema to what this version of the code expects.
 
+import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import type { Logger } from '../logger.ts';
+import { checkSchema, checkServer } from './supported.ts';
 
 const directory = fileURLToPath(new URL('./migrations', import.meta.url));
 
@@ -13,6 +15,7 @@ const directory = fileURLToPath(new URL('./migrations', import.meta.url));
  *
  * @param connectionString a direct connection: the lock belongs to a session, which a transaction pooler does not keep
  * @returns the names of the files that were applied
+ * @throws UnsupportedDatabaseError for a server that is too old, or a schema of a later version of this code
  */
 export async function migrate(connectionString: string, log: Logger): Promise<string[]> {
   const client = new pg.Client({
@@ -25,7 +28,12 @@ export async function migrate(connectionString: string, log: Logger): Promise<st
   client.on('error', () => {});
   await client.connect();
   try {
+    await checkServer(client);
+    const known = (await readdir(directory)).map((file) => file.replace(/\.sql$/, ''));
+    await checkSchema(client, known);
     const names = await apply(client, log);
+    // While this one waited for its turn, a later version may have had its own.
+    await checkSchema(client, known);
     if (names.length > 0) log.info({ applied: names }, 'database migrated');
     await restoreTriggers(client, log);
     return names;

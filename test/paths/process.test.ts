@@ -85,6 +85,31 @@ t.test('a start that cannot be says why in one line', async (t) => {
   }
 });
 
+t.test('a node does not start on a schema of a later version, nor on a PostgreSQL that is too old', async (t) => {
+  const { url, sql } = await useDatabase(t);
+  const later = { LOG_LEVEL: 'silent', DATABASE_URL: url };
+  const expectRefusal = async (line: RegExp) => {
+    for (const command of ['serve', 'migrate']) {
+      const { code, output } = await runCli(t, [command], later);
+      t.equal(code, 1, command);
+      t.match(output, line);
+    }
+  };
+  await sql(`insert into schema_migrations (name, run_on) values ('9999_future', now())`);
+  await expectRefusal(/^teamboard: the database's schema is of a later version of Teamboard \(9999_future\): .*\n$/);
+  await sql(`delete from schema_migrations where name = '9999_future'`);
+
+  // As PostgreSQL 14 would say it: there is none here.
+  await sql(`create schema old;
+    create function old.current_setting(name text) returns text language sql
+      return case name when 'server_version' then '14.9 (Debian)' else '140009' end`);
+  const [{ name } = { name: '' }] = await sql<{ name: string }>('select current_database() as name');
+  await sql(`alter database ${name} set search_path = old, pg_catalog, public`);
+  await expectRefusal(
+    /^teamboard: DATABASE_URL leads to PostgreSQL 14\.9 \(Debian\), and 15 or newer is needed: .*\n$/,
+  );
+});
+
 t.test('`teamboard migrate` brings a database up to date, and does nothing the second time', async (t) => {
   const name = `test_cli_${process.pid}`;
   const url = await createEmptyDatabase(name);
