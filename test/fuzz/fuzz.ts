@@ -155,9 +155,14 @@ class Fuzz {
     if (!['POST', 'PATCH'].includes(request.method) || request.method !== request.operation.method) return [];
     const { answers } = await exchange(this.#port, requests);
     const [second] = answers;
-    const isSame = second?.status === first.status && second.body.equals(first.body);
+    const isSame = second?.status === first.status && kept(second.body) === kept(first.body);
     if (isSame && second.headers.get('idempotent-replayed') === 'true') return [];
     const detail = `first ${first.status} ${first.body}, then ${second?.status} ${second?.body}`.slice(0, 600);
     return [{ rule: 'a repeat with its key answers the same', operation: request.operation.title, detail }];
   }
+}
+
+/** What an answer says without the link of an invite, which is kept nowhere: a repeat gets another one. */
+function kept(body: Buffer): string {
+  return body.toString('utf8').replace(/^(\{"invite":.*),"token":"[\w-]+","url":"[^"]+"\}$/, '$1}');
 }
