@@ -11,10 +11,7 @@ import { PageTurns } from './page-turns.ts';
 import { streamDescription } from './stream-description.ts';
 import { StreamLimits, type StreamLimitsOptions } from './stream-limits.ts';
 import { openStream, type StreamOpenerOptions } from './stream-opener.ts';
-import { lastEventIdOf, StreamHeaders, StreamQuery } from './stream-query.ts';
-
-const STREAM = 'text/event-stream';
-const JSON_TYPE = 'application/json';
+import { JSON_TYPE, lastEventIdOf, STREAM, StreamHeaders, StreamQuery, tolerate, typeOf } from './stream-query.ts';
 
 export interface StreamRouteOptions
   extends Pick<StreamOpenerOptions, 'heartbeatSeconds' | 'readMembership' | 'readSnapshot'> {
@@ -40,7 +37,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
     {
       // A HEAD of this route would open a stream that nobody reads.
       exposeHeadRoute: false,
-      onRequest: app.requireSession,
+      onRequest: [async (request) => tolerate(request), app.requireSession],
       config: { opensStream: true, takesTickets: true },
       schema: {
         tags: ['The stream'],
@@ -61,7 +58,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
       // Any answer but 200 ends an EventSource for good, so what will pass must not be one.
       errorHandler: (error, request, reply) => {
         const problem = asProblem(error);
-        if (problem.status !== 503 || request.type([STREAM, JSON_TYPE]) !== STREAM) {
+        if (problem.status !== 503 || typeOf(request) !== STREAM) {
           sendProblem(problem, error, request, reply);
           return;
         }
@@ -75,8 +72,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
       const { id: boardId } = request.params;
       const { user, ...grant } = request.session;
       const userId = user.id;
-      // Both fit a client that says nothing (curl's */*): then the first of them it is.
-      const type = request.type([STREAM, JSON_TYPE]);
+      const type = typeOf(request);
       if (!type) throw new Problem('TB_NOT_ACCEPTABLE', `Accept ${STREAM} or ${JSON_TYPE}.`);
       const assertMaySee = async () => {
         if (!(await options.maySee(userId, boardId))) throw notFound();

@@ -83,3 +83,55 @@ t.test('while a new history begins, no cursor that is told names a place in it (
     t.equal((await stream.next('reset')).data.reason, 'epoch', cursor);
   }
 });
+
+t.test('what can be understood opens a stream: any other answer would end an EventSource for good', async (t) => {
+  const boardId = await ada.createBoard();
+  const [cursor, earlier] = [await cursorOf(boardId), (await cursorOf(boardId)).replace(/2$/, '1')];
+  const cases: Array<[query: string, headers: Record<string, string | string[]>, kinds: string[]]> = [
+    [`?lastEventId=${earlier}&lastEventId=${cursor}`, {}, ['ready']],
+    [`?lastEventId=nonsense&lastEventId=${cursor}`, {}, ['ready']],
+    [`?lastEventId=${cursor}&lastEventId=nonsense`, {}, ['ready', 'reset']],
+    ['?lastEventId=', {}, ['ready']],
+    ['?lastEventId', {}, ['ready']],
+    [`?lastEventId=${'9'.repeat(8000)}`, {}, ['ready', 'reset']],
+    [`?lastEventId=${cursor}%00`, {}, ['ready', 'reset']],
+    [`?lastEventId=%00${cursor}`, {}, ['ready', 'reset']],
+    ['?lastEventId=%ff%fe', {}, ['ready', 'reset']],
+    ['?lastEventId=%', {}, ['ready', 'reset']],
+    ['?lastEventId=%F0%9F%98%80%0d%0aid:9', {}, ['ready', 'reset']],
+    ['', { 'last-event-id': [earlier, cursor] }, ['ready']],
+    ['', { 'last-event-id': `${cursor},` }, ['ready', 'reset']],
+    ['', { 'last-event-id': 'é\u00ff' }, ['ready', 'reset']],
+    ['', { 'last-event-id': 'x'.repeat(8000) }, ['ready', 'reset']],
+    ['?snapshot=1', {}, ['ready', 'snapshot']],
+    ['?snapshot', {}, ['ready', 'snapshot']],
+    ['?snapshot=TRUE', {}, ['ready', 'snapshot']],
+    ['?snapshot=false&snapshot=true', {}, ['ready', 'snapshot']],
+    ['?snapshot=0', {}, ['ready']],
+    ['?snapshot=yes', {}, ['ready']],
+    ['?limit=x&after=y&after=z&limit=0', {}, ['ready']],
+    ['?unknown=1&unknown=2&__proto__=3&a[b]=c&=&&', {}, ['ready']],
+    ['', { accept: 'text/event-stream; charset=utf-8' }, ['ready']],
+    ['', { accept: 'Text/Event-Stream;charset="utf-8";q=0.9' }, ['ready']],
+    ['', { accept: 'text/event-stream;q=x, image/png' }, ['ready']],
+    ['', { accept: 'application/json;q=0.5, text/event-stream;v=2' }, ['ready']],
+    ['', { accept: '' }, ['ready']],
+    ['', { accept: ',;/' }, ['ready']],
+    ['', { accept: 'text/*;level=1' }, ['ready']],
+  ];
+  await Promise.all(
+    cases.map(async ([query, headers, expected]) => {
+      const what = `${query.slice(0, 60)} ${JSON.stringify(headers).slice(0, 80)}`;
+      const stream = await open(t, boardId, query, headers as Record<string, string>);
+      t.equal(stream.status, 200, what);
+      t.equal(stream.headers['content-type'], 'text/event-stream', what);
+      // After what the opening has to say.
+      await stream.next('heartbeat');
+      t.strictSame(kinds(stream), expected, what);
+    }),
+  );
+  for (const accept of ['application/json; charset=utf-8', 'application/json;v=1, text/event-stream;q=0.1']) {
+    const page = await ada.get(`/boards/${boardId}/events?limit=1&after=${earlier}`, { accept });
+    t.match(page.body, { cursor, events: [{ seq: 2 }] }, accept);
+  }
+});
