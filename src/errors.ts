@@ -52,6 +52,7 @@ export class Problem extends Error {
   readonly errors: InputFault[] | undefined;
   readonly headers: Record<string, string>;
   readonly extensions: Record<string, unknown> | undefined;
+  readonly #texts: Record<string, string>;
   /** Whoever found the cause has logged it, once for all requests that it refuses. */
   readonly isLogged: boolean;
 
@@ -59,7 +60,7 @@ export class Problem extends Error {
    * @param code says status and title, see {@link problems}
    * @param detail what is wrong with this request and what to do about it; the client reads it
    * @param more `errors` for bad input; `headers` that the answer carries besides; `extensions`, further members of the
-   *   body (RFC 9457, 3.2); `cause` for the log; `isLogged` when the cause is there already
+   *   body (RFC 9457, 3.2), and `texts`, those which are JSON already; `cause` for the log; `isLogged` when the cause is there already
    */
   constructor(
     code: ProblemCode,
@@ -68,6 +69,7 @@ export class Problem extends Error {
       errors?: InputFault[];
       headers?: Record<string, string>;
       extensions?: Record<string, unknown>;
+      texts?: Record<string, string>;
       cause?: unknown;
       isLogged?: boolean;
     } = {},
@@ -77,6 +79,7 @@ export class Problem extends Error {
     // The client chose the paths, so what it hears of them is limited.
     this.errors = more.errors?.slice(0, MAX_FAULTS).map(({ path, message }) => ({ path: clip(path || '/'), message }));
     this.extensions = more.extensions;
+    this.#texts = more.texts ?? {};
     this.headers = more.headers ?? {};
     this.isLogged = more.isLogged ?? false;
   }
@@ -85,7 +88,13 @@ export class Problem extends Error {
     return problems[this.code].status;
   }
 
-  /** The body of the answer. `type` is an identifier, not an address (RFC 9457, 3.1.1). */
+  /** The body of the answer. */
+  toText(): string {
+    const texts = Object.entries(this.#texts).map(([name, json]) => `,${JSON.stringify(name)}:${json}`);
+    return `${JSON.stringify(this).slice(0, -1)}${texts.join('')}}`;
+  }
+
+  /** What of the body is not JSON yet. `type` is an identifier, not an address (RFC 9457, 3.1.1). */
   toJSON() {
     const { status, title } = problems[this.code];
     return {

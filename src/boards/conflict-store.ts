@@ -2,7 +2,7 @@
 
 import type { Pool } from 'pg';
 import type { Item } from './board.ts';
-import type { FieldChange, ItemHistory } from './conflict.ts';
+import type { FieldChange, ItemHistory, KnownItem } from './conflict.ts';
 
 /**
  * How many events of the board are looked through at most. Backwards by the primary key, and no further than to the
@@ -32,8 +32,8 @@ const historySql = `
       order by seq desc limit greatest(item.version - $4::int + 1, 0)
     ) event
   )
-  select item_object(items) as current,
-    (select whole_object(history.object, history.text_value, history.data_value)::json from history join item on place = item.version - $4 + 1
+  select item_object(items)::text as current,
+    (select whole_object(history.object, history.text_value, history.data_value)::text from history join item on place = item.version - $4 + 1
      where (object ->> 'version')::int = $4) as base,
     (select coalesce(json_agg(change order by change.field), '[]') from (
        select distinct on (field) field, rfc3339(at) as at,
@@ -46,11 +46,14 @@ const historySql = `
 
 export function createReadHistory(pool: Pool): ReadHistory {
   return async (userId, boardId, itemId, since) => {
-    const { rows } = await pool.query<{ current: Item; base: Item | null; changes: FieldChange[] }>({
+    const { rows } = await pool.query<{ current: string; base: string | null; changes: FieldChange[] }>({
       name: 'item-history',
       text: historySql,
       values: [userId, boardId, itemId, since],
     });
-    return rows[0];
+    if (!rows[0]) return undefined;
+    const { current, base, changes } = rows[0];
+    const [item, before] = [current, base ?? 'null'].map((json) => ({ json, item: JSON.parse(json) }));
+    return { current: item as KnownItem<Item>, base: before as KnownItem<Item | null>, changes };
   };
 }

@@ -40,10 +40,16 @@ export const conflictResponse = {
   },
 };
 
+export interface KnownItem<Value> {
+  item: Value;
+  /** As the database writes it, which is how events and snapshots show it. */
+  json: string;
+}
+
 /** What has happened to an item since a version of it. */
 export interface ItemHistory {
-  current: Item;
-  base: Item | null;
+  current: KnownItem<Item>;
+  base: KnownItem<Item | null>;
   /** The last change of each field since then, as far as the log goes back. */
   changes: FieldChange[];
 }
@@ -53,7 +59,8 @@ export function conflictOf(history: ItemHistory, patch: ItemPatch | undefined, e
   const { current, base } = history;
   return new Problem('TB_CONFLICT', 'See what changed, merge it with yours, and send it for the current version.', {
     ...(errors && { errors }),
-    extensions: { current, base, conflicts: findConflicts(history, patch) },
+    extensions: { conflicts: findConflicts(history, patch) },
+    texts: { current: current.json, base: base.json },
   });
 }
 
@@ -62,7 +69,7 @@ const lost = Symbol('lost');
 
 function findConflicts({ current, base, changes }: ItemHistory, patch: ItemPatch | undefined): FieldChange[] {
   return changes.filter(({ field }) => {
-    const [before, now] = [base ? member(base, field) : lost, member(current, field)];
+    const [before, now] = [base.item ? member(base.item, field) : lost, member(current.item, field)];
     if (!patch) return !isDeepStrictEqual(before, now);
     return Object.hasOwn(patch, field) && clashes(before, now, member(patch, field));
   });

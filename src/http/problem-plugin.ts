@@ -66,7 +66,7 @@ export function sendProblem(problem: Problem, error: unknown, request: FastifyRe
   else if (problem.status === 503 && !problem.isLogged)
     request.log.warn({ code: problem.code, reason: String(error) }, 'request refused');
   // As bytes: Fastify adds a charset to text, and this media type has no such parameter (RFC 9457, 6.1).
-  const body = Buffer.from(JSON.stringify(problem));
+  const body = Buffer.from(problem.toText());
   reply.code(problem.status).headers(problem.headers).type('application/problem+json').send(body);
 }
 
@@ -90,7 +90,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
         ? ['TB_HEADERS_TOO_LARGE', 'Send fewer or smaller cookies and header fields.']
         : ['TB_INVALID', 'This is not a request of HTTP/1.1.'];
   const problem = new Problem(code, detail);
-  const body = JSON.stringify(problem);
+  const body = problem.toText();
   const headers = Object.entries({
     ...bareHeaders,
     'content-type': 'application/problem+json',

@@ -4,7 +4,8 @@ import { Ajv, type Options, type SchemaValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { escapePointer, invalid } from '../errors.ts';
+import { escapePointer, invalid, type Problem } from '../errors.ts';
+import { findInexactNumber } from './exact-numbers.ts';
 import { assertPlain, decodeJson } from './json-body.ts';
 import { LOWER_CASE } from './schemas.ts';
 import { canonicalUuid } from './uuid.ts';
@@ -27,7 +28,11 @@ export default fastifyPlugin(
     const types = ['application/json', 'application/merge-patch+json'];
     app.addContentTypeParser(types, { parseAs: 'buffer' }, (request, bytes: Buffer, done) => {
       assertPlain(request.headers);
-      parse(request, decodeJson(bytes), done);
+      const json = decodeJson(bytes);
+      parse(request, json, (error, body) => {
+        const number = error ? undefined : findInexactNumber(json);
+        done(number === undefined ? error : inexact(number), body);
+      });
     });
 
     app.addHook('preValidation', async (request) => {
@@ -37,6 +42,11 @@ export default fastifyPlugin(
   },
   { name: 'validation' },
 );
+
+function inexact(number: string): Problem {
+  const shown = number.length > 40 ? `${number.slice(0, 40)}…` : number;
+  return invalid('/', `must hold no number that a double cannot keep as it is written, as ${shown}: send it as text`);
+}
 
 /** Says the first fault and no more: whoever sends a quarter of a million would make as many errors. */
 function createAjv(options: Options): Ajv {
