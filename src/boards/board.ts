@@ -46,7 +46,8 @@ const data = Type.Object(
   {
     additionalProperties: true,
     description:
-      'Any JSON object of at most 16 KiB, counted without blanks between its parts. A patch of it may have 64 KiB.',
+      'Any JSON object of at most 16 KiB, counted without blanks between its parts. A patch of it may have 64 KiB. ' +
+      'Its numbers must be such that a double keeps: 12345678901234567890 is refused, send it as text.',
   },
 );
 const itemFields = {

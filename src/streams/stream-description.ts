@@ -5,13 +5,15 @@ export const streamDescription = `
 the same log (\`after\`, \`limit\`).
 
 **Resume.** \`Last-Event-ID\` (or \`?lastEventId=\`; the header wins) is the cursor of the last event seen. The stream
-goes on with the next one. Without it the stream starts at the present.
+goes on with the next one. Without it the stream starts at the present. Whatever is no cursor of this board is answered
+with \`reset\`, and never with an error; of several values the last one counts.
 
 **Ticket.** An EventSource that can send neither header nor cookie says \`?ticket=…\`, from
 \`POST /boards/:id/tickets\`, also when it reconnects.
 
 **Order.** On one stream the \`seq\` of \`changed\` events goes up by exactly one, from the cursor named in the request;
-where that cannot be kept, \`reset\` (or, with \`?snapshot=true\`, \`snapshot\`) comes before anything else.
+where that cannot be kept, \`reset\` (or, with \`?snapshot=true\`, \`snapshot\`) comes before anything else. An event
+that cannot be told, as a row is that PostgreSQL cannot read, is a \`reset\` (\`gap\`) too.
 
 | \`event:\` | \`id:\` | When | \`data\` |
 | --- | --- | --- | --- |
