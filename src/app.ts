@@ -152,7 +152,7 @@ export async function buildApp(
     heartbeatSeconds: config.heartbeatSeconds,
     limits: { perUser: config.streamsPerUser, perBoard: config.streamsPerBoard, perNode: config.streamsPerNode },
     maySee,
-    readMembership: (userId, boardId) => app.snapshots.readPlace(userId, boardId),
+    readPlaces: (questions) => app.places.read(questions),
     readSnapshot: (userId, boardId) => app.snapshots.read(userId, boardId),
   });
   await app.register(presenceRoutes, { maySee });

@@ -14,6 +14,7 @@ import { createInviteStore, type InviteStore } from './invite-store.ts';
 import { createItemStore, type ItemStore } from './item-store.ts';
 import { createMemberStore, type MemberStore } from './member-store.ts';
 import { removeOrphans } from './orphan-store.ts';
+import { createPlaceStore, type PlaceStore } from './place-store.ts';
 import { tellRenames } from './rename-store.ts';
 import { createSnapshotStore, type SnapshotStore } from './snapshot-store.ts';
 import { type BoardLimits, createWriteBoard } from './write-store.ts';
@@ -32,6 +33,7 @@ declare module 'fastify' {
     snapshots: SnapshotStore;
     /** Begins to tell boards of members who were renamed just now. Waits for nothing. */
     tellRenames: () => void;
+    places: PlaceStore;
   }
 }
 
@@ -56,6 +58,7 @@ export default fastifyPlugin(
       createInviteStore(app.pool, writeBoard, { invites: invitesPerBoard, members: membersPerBoard }),
     );
     app.decorate('snapshots', createSnapshotStore(app.pool, app.waitingBytes));
+    app.decorate('places', createPlaceStore(app.logPool));
 
     const renames = createRenames(app, wake);
     app.decorate('tellRenames', () => renames.wake());

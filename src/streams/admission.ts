@@ -2,13 +2,13 @@
 
 import { endedMeanwhile } from '../accounts/challenge.ts';
 import { notFound, Problem } from '../errors.ts';
-import { parseCursor } from '../events/cursor.ts';
 import type { LogExtent } from '../events/event-log.ts';
 import type { Access, Grant } from './access.ts';
 import type { AccessWatch } from './access-watch.ts';
 import type { Hub } from './hub.ts';
 import type { HubBoard } from './hub-board.ts';
-import type { Membership, Snapshot } from './stream.ts';
+import type { BoardPlace, Places } from './places.ts';
+import type { Snapshot } from './stream.ts';
 import type { StreamLimits, StreamRefusal } from './stream-limits.ts';
 
 const RETRY_AFTER_SECONDS = 10;
@@ -17,8 +17,7 @@ export interface AdmissionOptions {
   hub: Hub;
   limits: StreamLimits;
   accessWatch: AccessWatch;
-  /** @returns undefined when the user may not see the board */
-  readMembership: (userId: string, boardId: string) => Promise<Membership | undefined>;
+  places: Places;
 }
 
 export interface AdmissionRequest {
@@ -37,7 +36,7 @@ export interface Admission {
   /** Held until it is given back to the hub, by the stream or by {@link cancel}. */
   board: HubBoard;
   access: Access;
-  /** Of the database, before anything was read. */
+  /** Of the database, and of all that follows. */
   epoch: string;
   extent: LogExtent;
   /** The place in the log as of which the user was a member. */
@@ -54,9 +53,11 @@ export interface Admission {
  *   of the database when it is away
  */
 export async function admit(options: AdmissionOptions, request: AdmissionRequest): Promise<Admission> {
-  const { hub, limits, accessWatch } = options;
-  const giveBack = limits.take(request.userId, request.boardId);
-  if (typeof giveBack === 'string') throw refuse(giveBack);
+  const { hub, limits, accessWatch, places } = options;
+  const { userId, boardId } = request;
+  const giveBack = limits.take(userId, boardId);
+  // Who may not see the board does not learn that it is full.
+  if (typeof giveBack === 'string') throw (await places.of(userId, boardId)).isMember ? refuse(giveBack) : notFound();
   // From here on the end of the grant is heard. What has ended it before is looked up beside all the rest.
   const access = accessWatch.admit(request.grant);
   const confirmed = access.confirm();
@@ -66,48 +67,41 @@ export async function admit(options: AdmissionOptions, request: AdmissionRequest
     access.release();
     giveBack();
   };
-  const board = await hub.attach(request.boardId).catch((error) => {
-    release();
-    throw error;
-  });
-  let found: Awaited<ReturnType<typeof lookUp>> | undefined;
-  const cancel = () => {
-    found?.snapshot?.release();
-    hub.release(board);
+  // One question, asked after the hub has taken hold of the board: a removal that the answer does not see has a later
+  // seq, and ends the stream when the stream gets there. It also decides about a cursor that is ahead of this node.
+  const { board, answer } = await hub
+    .attach(boardId, () => places.of(userId, boardId))
+    .catch((error) => {
+      release();
+      throw error;
+    });
+  let snapshot: Snapshot | undefined;
+  const giveUp = () => {
+    snapshot?.release();
     release();
   };
   try {
-    const { epoch } = hub;
-    found = await lookUp(options, request, board);
+    if (!answer.isMember) throw notFound();
+    // The cursor may come from a node that reads faster.
+    if (request.lastEventId !== undefined) hub.wake(boardId, answer.head);
+    if (request.lastEventId === undefined) snapshot = await request.readSnapshot?.();
+    if (snapshot) hub.learnEpoch(snapshot.epoch);
     await confirmed;
     if (access.ended) throw endedMeanwhile();
-    return { board, access, epoch, ...found, release, cancel };
   } catch (error) {
-    cancel();
+    giveUp();
+    hub.dismiss(board);
     throw error;
   }
+  const cancel = () => {
+    giveUp();
+    hub.release(board);
+  };
+  return { board, access, ...placeOf(answer), snapshot, release, cancel };
 }
 
-async function lookUp(
-  { hub, readMembership }: AdmissionOptions,
-  { userId, boardId, lastEventId, readSnapshot }: AdmissionRequest,
-  board: HubBoard,
-): Promise<Pick<Admission, 'extent' | 'admittedAt' | 'snapshot'>> {
-  const extent = await readExtent(hub, board, lastEventId);
-  // After the hub has taken hold of the board: a removal that this look-up does not see has a later seq, and ends the
-  // stream when the stream gets there.
-  const membership = await readMembership(userId, boardId);
-  if (!membership) throw notFound();
-  hub.learnEpoch(membership.epoch);
-  const snapshot = lastEventId === undefined ? await readSnapshot?.() : undefined;
-  if (snapshot) hub.learnEpoch(snapshot.epoch);
-  return { extent, admittedAt: membership.seq, snapshot };
-}
-
-/** A cursor that is ahead of this node may come from one that reads faster, so the database decides about it. */
-async function readExtent(hub: Hub, board: HubBoard, lastEventId: string | undefined): Promise<LogExtent> {
-  if (lastEventId === undefined || !parseCursor(lastEventId)) return { head: board.head, trimmedTo: 0 };
-  return hub.readExtent(board);
+function placeOf({ epoch, head, trimmedTo }: BoardPlace): Pick<Admission, 'epoch' | 'extent' | 'admittedAt'> {
+  return { epoch, extent: { head, trimmedTo }, admittedAt: head };
 }
 
 /** Of one user, who can close some of them: 429. Of a full node or board, where waiting helps: see the route. */

@@ -2,7 +2,7 @@
 
 import { LoggedFailures } from '../background/failures.ts';
 import { Task } from '../background/task.ts';
-import type { EventLog, LogExtent } from '../events/event-log.ts';
+import type { EventLog } from '../events/event-log.ts';
 import type { Logger } from '../logger.ts';
 import { isUnavailable } from '../postgres/database-problem.ts';
 import { FrameBatch } from './frame-batch.ts';
@@ -24,10 +24,22 @@ export interface HubOptions {
   rings: FrameRingsOptions;
 }
 
+/** Where a board is, as of one snapshot of the database. */
+export interface Place {
+  epoch: string;
+  head: number;
+}
+
 interface OpenBoard {
   board: HubBoard;
-  opened: Promise<void>;
+  /** Resolves when commits on the board are announced. */
+  heard: Promise<void>;
+  /** From when on `head` is known. */
   isOpen: boolean;
+  /** Something was announced before that. */
+  isWoken: boolean;
+  /** Somebody who could follow it has given it back. */
+  isKept: boolean;
   lingering?: NodeJS.Timeout;
 }
 
@@ -83,47 +95,60 @@ export class Hub {
   }
 
   /**
-   * Opens the board on this node, or takes hold of it: what commits from now on is heard, and `head` is known.
-   * Each call is answered by one {@link release}.
+   * Takes hold of the board, and opens it on this node when it is not open: what commits from now on is heard, and
+   * `head` is known. Each call is answered by one {@link release}.
    *
-   * @throws the error of the database when the board was not open and the head can't be read
+   * @param ask for the place of the board, and whatever else the caller has to know as of the same moment. Called once
+   *   the board is heard: what commits after that is announced, and what commits before it is in the answer; the other
+   *   way round something would be in neither
+   * @throws what `ask` throws; the board is then not held
    */
-  async attach(boardId: string): Promise<HubBoard> {
-    let entry = this.#boards.get(boardId);
-    if (!entry) {
-      entry = { board: new HubBoard(boardId), isOpen: false, opened: Promise.resolve() };
-      this.#boards.set(boardId, entry);
-      entry.opened = this.#open(entry);
-    }
+  async attach<Answer extends Place>(
+    boardId: string,
+    ask: () => Promise<Answer>,
+  ): Promise<{ board: HubBoard; answer: Answer }> {
+    const entry = this.#boards.get(boardId) ?? this.#add(boardId);
     clearTimeout(entry.lingering);
     entry.board.holders += 1;
     try {
-      await entry.opened;
+      await entry.heard;
+      const answer = await ask();
+      this.learnEpoch(answer.epoch);
+      if (!entry.isOpen) this.#begin(entry, answer);
+      return { board: entry.board, answer };
     } catch (error) {
-      this.release(entry.board);
+      this.dismiss(entry.board);
       throw error;
     }
-    return entry.board;
   }
 
+  /** The board is kept for a while, for those who reconnect or turn the page. */
   release(board: HubBoard): void {
     board.holders -= 1;
     const entry = this.#boards.get(board.id);
     if (board.holders > 0 || entry?.board !== board || this.#isStopped) return;
+    entry.isKept = true;
     entry.lingering = setTimeout(() => this.#close(board), LINGER_MS);
     entry.lingering.unref();
+  }
+
+  /** The same for those who were refused: nothing is kept for them alone, since anybody can make up ids of boards. */
+  dismiss(board: HubBoard): void {
+    if (board.holders > 1 || this.#boards.get(board.id)?.isKept) {
+      this.release(board);
+      return;
+    }
+    board.holders -= 1;
+    if (!this.#isStopped) this.#close(board);
   }
 
   /** A hint that the board has events up to `head`. Returns at once. */
   wake(boardId: string, head: number | undefined): void {
     const entry = this.#boards.get(boardId);
     if (!entry) return;
-    if (!entry.isOpen) {
-      // Its head is being read, perhaps as it was just before this change.
-      entry.opened.then(() => this.wake(boardId, head)).catch(() => {});
-    } else if (head === undefined || head > entry.board.head) {
-      this.#reader.markDirty(boardId);
-    }
+    // Its head is being read, perhaps as it was just before this change.
+    if (!entry.isOpen) entry.isWoken = true;
+    else if (head === undefined || head > entry.board.head) this.#reader.markDirty(boardId);
   }
 
   /**
@@ -134,15 +159,6 @@ export class Hub {
    */
   async readPage(boardId: string, after: number): Promise<FrameBatch | undefined> {
     return this.#rings.after(boardId, after) ?? this.#reader.readPage(boardId, after);
-  }
-
-  /** The extent of the board's log as the database has it now, whatever this node has read of it. */
-  async readExtent(board: HubBoard): Promise<LogExtent> {
-    const { epoch, extents } = await this.#options.log.extents([board.id]);
-    this.learnEpoch(epoch);
-    const extent = extents.get(board.id) ?? { head: 0, trimmedTo: 0 };
-    this.wake(board.id, extent.head);
-    return extent;
   }
 
   /** Call when the listener is (back) in place: what was announced meanwhile is read now. */
@@ -188,23 +204,24 @@ export class Hub {
     return SWEEP_INTERVAL_MS;
   }
 
-  async #open(entry: OpenBoard): Promise<void> {
-    const { board } = entry;
-    try {
-      // In this order: what commits between the two is both in the head and announced; the other way round, neither.
-      await this.#options.listen(board.id);
-      const { epoch, extents } = await this.#options.log.extents([board.id]);
-      this.learnEpoch(epoch);
-      board.begin(epoch, extents.get(board.id)?.head ?? 0);
-      entry.isOpen = true;
-    } catch (error) {
-      this.#close(board);
-      throw error;
-    }
+  #add(boardId: string): OpenBoard {
+    const heard = this.#options.listen(boardId);
+    // Who takes hold of the board hears of it.
+    heard.catch(() => {});
+    const entry: OpenBoard = { board: new HubBoard(boardId), heard, isOpen: false, isWoken: false, isKept: false };
+    this.#boards.set(boardId, entry);
+    return entry;
+  }
+
+  #begin(entry: OpenBoard, { epoch, head }: Place): void {
+    entry.board.begin(epoch, head);
+    entry.isOpen = true;
+    if (entry.isWoken) this.#reader.markDirty(entry.board.id);
   }
 
   #close(board: HubBoard): void {
     if (this.#boards.get(board.id)?.board !== board) return;
+    clearTimeout(this.#boards.get(board.id)?.lingering);
     this.#boards.delete(board.id);
     this.#reader.forget(board.id);
     this.#rings.drop(board.id);

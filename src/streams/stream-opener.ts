@@ -3,7 +3,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { createSession } from 'better-sse';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
-import pLimit from 'p-limit';
+import type { LimitFunction } from 'p-limit';
 import { uuidv7 } from 'uuidv7';
 import type { WaitingBytes } from '../output/waiting-bytes.ts';
 import { type Admission, type AdmissionOptions, type AdmissionRequest, admit } from './admission.ts';
@@ -13,16 +13,15 @@ import { planOpening } from './opening.ts';
 import { SseConnection } from './sse-connection.ts';
 import { type Snapshot, Stream } from './stream.ts';
 
-/**
- * A failover resets all streams of a node in one instant. What they then ask of the database at a time, so that writes
- * find a connection in between.
- */
-const lookups = pLimit(4);
-
 export interface StreamOpenerOptions extends AdmissionOptions {
   openStreams: OpenStreams;
   waitingBytes: WaitingBytes;
   heartbeatSeconds: number;
+  /**
+   * A failover resets all streams of a node in one instant. What they then read at a time, so that writes find a
+   * connection in between.
+   */
+  snapshotReads: LimitFunction;
   /** @returns undefined when the user may not see the board */
   readSnapshot: (userId: string, boardId: string) => Promise<Snapshot | undefined>;
 }
@@ -44,7 +43,7 @@ export async function openStream(
   reply: FastifyReply,
 ): Promise<void> {
   const { userId, boardId } = wanted;
-  const readSnapshot = wantsSnapshot ? () => lookups(options.readSnapshot, userId, boardId) : undefined;
+  const readSnapshot = wantsSnapshot ? () => options.snapshotReads(options.readSnapshot, userId, boardId) : undefined;
   const admissionRequest = { ...wanted, readSnapshot };
   const admission = await admit(options, admissionRequest);
   let opened = false;
@@ -87,7 +86,7 @@ async function takeOver(
 
 /** In one tick with the last look at what the stream goes by, so that no change of it is missed. */
 function startStream(
-  { hub, openStreams, heartbeatSeconds, readMembership }: StreamOpenerOptions,
+  { hub, openStreams, heartbeatSeconds, places }: StreamOpenerOptions,
   { userId, boardId, lastEventId, readSnapshot }: AdmissionRequest,
   { board, access, epoch, extent, admittedAt, snapshot, release }: Admission,
   connection: SseConnection,
@@ -101,7 +100,7 @@ function startStream(
     board,
     admittedAt,
     heartbeatSeconds,
-    readMembership: () => lookups(readMembership, userId, boardId),
+    readMembership: () => places.membershipOf(userId, boardId),
     readSnapshot,
     onEnd: (reason, error) => {
       if (error) log.error({ err: error, streamId: stream.id }, 'stream failed');

@@ -1,6 +1,7 @@
 // GET /boards/:id/events: the stream, or pages of the same log.
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import pLimit from 'p-limit';
 import { Type } from 'typebox';
 import { notFound, Problem } from '../errors.ts';
 import { asProblem, sendProblem } from '../http/problem-plugin.ts';
@@ -8,13 +9,16 @@ import { problemResponses, uuidInput } from '../http/schemas.ts';
 import { readEventPage } from './event-page.ts';
 import { closeFrame } from './frame.ts';
 import { PageTurns } from './page-turns.ts';
+import { Places, type ReadPlaces } from './places.ts';
 import { streamDescription } from './stream-description.ts';
 import { StreamLimits, type StreamLimitsOptions } from './stream-limits.ts';
 import { openStream, type StreamOpenerOptions } from './stream-opener.ts';
 import { JSON_TYPE, lastEventIdOf, STREAM, StreamHeaders, StreamQuery, tolerate, typeOf } from './stream-query.ts';
 
-export interface StreamRouteOptions
-  extends Pick<StreamOpenerOptions, 'heartbeatSeconds' | 'readMembership' | 'readSnapshot'> {
+const SNAPSHOTS_AT_ONCE = 4;
+
+export interface StreamRouteOptions extends Pick<StreamOpenerOptions, 'heartbeatSeconds' | 'readSnapshot'> {
+  readPlaces: ReadPlaces;
   /** Whether the user may see the board now. */
   maySee: (userId: string, boardId: string) => Promise<boolean>;
   limits: StreamLimitsOptions;
@@ -29,6 +33,8 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
     openStreams,
     accessWatch,
     limits: new StreamLimits(options.limits),
+    places: new Places(options.readPlaces),
+    snapshotReads: pLimit(SNAPSHOTS_AT_ONCE),
     waitingBytes: app.waitingBytes,
   };
 
@@ -74,13 +80,10 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
       const userId = user.id;
       const type = typeOf(request);
       if (!type) throw new Problem('TB_NOT_ACCEPTABLE', `Accept ${STREAM} or ${JSON_TYPE}.`);
-      const assertMaySee = async () => {
-        if (!(await options.maySee(userId, boardId))) throw notFound();
-      };
       if (type === JSON_TYPE) {
         const { after, limit } = request.query;
         const page = await pageTurns.take(userId, async () => {
-          await assertMaySee();
+          if (!(await options.maySee(userId, boardId))) throw notFound();
           return readEventPage(pageLog, boardId, after, limit);
         });
         // Already JSON, of which the most was made by the database: sent as it is.
@@ -89,7 +92,6 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
           .serializer((json) => json as string)
           .send(page as never);
       }
-      await assertMaySee();
       if (openStreams.isDraining) throw new Problem('TB_UNAVAILABLE', 'This node is going down.');
       const lastEventId = lastEventIdOf(request.headers, request.query);
       const wantsSnapshot = request.query.snapshot ?? false;

@@ -97,7 +97,11 @@ const askers: Record<string, (t: Test, gate: Gate) => Promise<() => void>> = {
 /** Until nothing is under way. */
 async function openBoard(hub: Hub, gate: Gate): Promise<void> {
   let isOpen = false;
-  void hub.attach(boardId).then(() => {
+  const ask = async () => {
+    await gate.pass();
+    return { epoch: 'e', head: 0 };
+  };
+  void hub.attach(boardId, ask).then(() => {
     isOpen = true;
   });
   await until(async () => {

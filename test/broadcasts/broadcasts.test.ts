@@ -299,21 +299,22 @@ t.test('on a board on which more is broadcast than can be told, the newest are (
 t.test('never before ready, nor before a reset that is due (E2)', async (t) => {
   const { ada, bob, boardId, path } = await startBoard();
   const watching = await open(t, node, boardId, bob);
-  const { snapshots } = node.app;
-  const { readPlace } = snapshots;
+  const { places } = node.app;
+  const { read } = places;
   t.teardown(() => {
-    snapshots.readPlace = readPlace;
+    places.read = read;
   });
   let asked = 0;
   let answer = () => {};
   const held = new Promise<void>((resolve) => {
     answer = resolve;
   });
-  snapshots.readPlace = async (userId, of) => {
-    if (userId === ada.user.id) asked += 1;
+  places.read = async (questions) => {
+    const isHers = questions.some(({ userId }) => userId === ada.user.id);
+    if (isHers) asked += 1;
     // The first is for `ready`: a reset looks once more.
-    if (userId === ada.user.id && asked === 2) await held;
-    return readPlace(userId, of);
+    if (isHers && asked === 2) await held;
+    return read(questions);
   };
   const stream = await openStream(t, node.url, boardId, { ...ada, headers: { 'last-event-id': 'nonsense' } });
   await stream.next('ready');

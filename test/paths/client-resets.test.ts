@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import t from 'tap';
 import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
+import { holdBoard } from '../helpers/hub-board.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { findFault } from '../helpers/seqs.ts';
 import { until } from '../helpers/until.ts';
@@ -75,7 +76,7 @@ t.test('resets in the middle of a burst leak nothing, and each client goes on ex
   witness.close();
   await until(() => node.app.openStreams.size === 0, 'no stream to be open');
   t.equal(node.app.registry.size, 0);
-  const board = await node.app.hub.attach(boardId);
+  const board = await holdBoard(node, boardId);
   t.equal(board.holders, 1, 'only this test holds the board');
   node.app.hub.release(board);
   const connections = promisify(node.app.server.getConnections.bind(node.app.server));

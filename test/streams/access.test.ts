@@ -5,6 +5,7 @@ import { AccessWatch } from '../../src/streams/access-watch.ts';
 import { Client } from '../helpers/client.ts';
 import { type EventStream, openStream } from '../helpers/event-stream.ts';
 import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
+import { holdBoard } from '../helpers/hub-board.ts';
 import { startNode, type TestNode, useDatabase } from '../helpers/node.ts';
 import { openBoard } from '../helpers/open-board.ts';
 import { sameProblem } from '../helpers/problem.ts';
@@ -99,9 +100,7 @@ for (const query of ['', '?snapshot=true']) {
   t.test(`a session that ends while the stream is on its way opens nothing${query} (E6, threat 10)`, async (t) => {
     const { own, ada, boardId } = await startHeld(t);
     // The last of what is looked up; the session was confirmed beside the first of it.
-    const { arrived, goOn } = query
-      ? holdAfter(t, own.app.snapshots, 'read')
-      : holdAfter(t, own.app.snapshots, 'readPlace');
+    const { arrived, goOn } = query ? holdAfter(t, own.app.snapshots, 'read') : holdAfter(t, own.app.places, 'read');
     const heard = holdAfter(t, own.app.credentials, 'readRemaining', 2);
     heard.goOn();
     const answer = ada.get(`/boards/${boardId}/events${query}`);
@@ -120,9 +119,7 @@ for (const query of ['', '?snapshot=true']) {
     await mine.next('ready');
     await sql(`insert into members (board_id, user_id, role) values ($1, $2, 'editor')`, [boardId, bob.user.id]);
     await mine.next('changed');
-    const { arrived, goOn } = query
-      ? holdAfter(t, own.app.snapshots, 'read')
-      : holdAfter(t, own.app.snapshots, 'readPlace');
+    const { arrived, goOn } = query ? holdAfter(t, own.app.snapshots, 'read') : holdAfter(t, own.app.places, 'read');
     const opening = openStream(t, own.url, boardId, { ...bob, query });
     await arrived;
     await sql('delete from members where user_id = $1', [bob.user.id]);
@@ -138,7 +135,7 @@ for (const query of ['', '?snapshot=true']) {
 
   t.test(`whose membership ended before the check gets no stream${query} (E6, threat 10)`, async (t) => {
     const { own, ada, boardId } = await startHeld(t);
-    const { arrived, goOn } = holdAfter(t, own.app.boards, 'roleOf');
+    const { arrived, goOn } = holdAfter(t, own.app.sessions, 'find');
     const answer = ada.get(`/boards/${boardId}/events${query}`);
     await arrived;
     await sql('delete from boards where id = $1', [boardId]);
@@ -153,7 +150,7 @@ t.test('a stream that waits for the snapshot of a reset gets none when the sessi
   const stream = await openStream(t, own.url, boardId, { ...ada, query: '?snapshot=true' });
   await stream.next('snapshot');
   const { arrived, goOn } = holdAfter(t, own.app.snapshots, 'read');
-  const board = await own.app.hub.attach(boardId);
+  const board = await holdBoard(own, boardId);
   board.skipTo(board.head, 'gap');
   own.app.hub.release(board);
   await arrived;
@@ -170,8 +167,8 @@ t.test('a removal while a reset is on its way is the last event (E6)', async (t)
   await sql(`insert into members (board_id, user_id, role) values ($1, $2, 'editor')`, [boardId, bob.user.id]);
   const his = await openStream(t, own.url, boardId, bob);
   await his.next('ready');
-  const { arrived, goOn } = holdAfter(t, own.app.snapshots, 'readPlace');
-  const board = await own.app.hub.attach(boardId);
+  const { arrived, goOn } = holdAfter(t, own.app.places, 'read');
+  const board = await holdBoard(own, boardId);
   board.skipTo(board.head, 'gap');
   own.app.hub.release(board);
   await arrived;
@@ -327,7 +324,7 @@ t.test(
     const withSnapshot = await openStream(t, own.url, boardId, { ...bob, query: '?snapshot=true' });
     await withSnapshot.next('snapshot');
     await opened.next('ready');
-    const board = await own.app.hub.attach(boardId);
+    const board = await holdBoard(own, boardId);
     t.equal(board.head, 3, 'the node has heard of neither');
     board.skipTo(board.head, 'gap');
     own.app.hub.release(board);

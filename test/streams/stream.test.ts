@@ -6,6 +6,7 @@ import net from 'node:net';
 import t, { type Test } from 'tap';
 import { Client } from '../helpers/client.ts';
 import { type EventStream, openStream } from '../helpers/event-stream.ts';
+import { holdBoard } from '../helpers/hub-board.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { until } from '../helpers/until.ts';
 
@@ -383,7 +384,7 @@ t.test('a client that leaves at any moment leaves nothing behind', async (t) => 
       node.logged.filter(({ msg }) => msg === 'stream opened').length - openedBefore,
     'as many closed as opened',
   );
-  const board = await node.app.hub.attach(boardId);
+  const board = await holdBoard(node, boardId);
   t.equal(board.holders, 1, 'only this test holds the board');
   node.app.hub.release(board);
 });
