@@ -29,11 +29,13 @@ import connectionLimitPlugin from './http/connection-limit-plugin.ts';
 import corsPlugin from './http/cors-plugin.ts';
 import crossSitePlugin from './http/cross-site-plugin.ts';
 import headersPlugin from './http/headers-plugin.ts';
+import hostPlugin from './http/host-plugin.ts';
 import openApiPlugin from './http/openapi-plugin.ts';
-import problemPlugin, { answerClientError, answerFrameworkError } from './http/problem-plugin.ts';
+import problemPlugin, { answerClientError, answerFrameworkError, giveUp } from './http/problem-plugin.ts';
 import rateLimitsPlugin from './http/rate-limits-plugin.ts';
 import requestTargetPlugin from './http/request-target-plugin.ts';
 import { ProblemBody } from './http/schemas.ts';
+import slowBodiesPlugin from './http/slow-bodies-plugin.ts';
 import turnsPlugin, { TurnResponse } from './http/turns-plugin.ts';
 import validationPlugin from './http/validation-plugin.ts';
 import livenessPlugin from './liveness/liveness-plugin.ts';
@@ -68,10 +70,15 @@ export async function buildApp(
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: 256 * 1024,
-    // Against requests that arrive byte by byte. Node swaps the two when the first is the shorter one, and looks
-    // only every 30 s unless told otherwise.
-    requestTimeout: 8000,
-    http: { headersTimeout: 6000, connectionsCheckingInterval: 1000, ServerResponse: TurnResponse },
+    // Against heads that arrive byte by byte: Node looks only every 30 s unless told otherwise. The slow bodies plugin
+    // cares for the rest of a request; this is the most that one within its rate can take, and some more.
+    requestTimeout: 15 * 60_000,
+    http: {
+      headersTimeout: 6000,
+      connectionsCheckingInterval: 1000,
+      requireHostHeader: false,
+      ServerResponse: TurnResponse,
+    },
     clientErrorHandler: answerClientError,
     frameworkErrors: answerFrameworkError,
     // The closing plugin does it.
@@ -87,6 +94,8 @@ export async function buildApp(
   await app.register(corsPlugin, { allowed });
   await app.register(problemPlugin);
   await app.register(requestTargetPlugin);
+  await app.register(hostPlugin);
+  await app.register(slowBodiesPlugin, { giveUp });
   await app.register(closingPlugin);
   await app.register(crossSitePlugin, { own: config.publicUrl && new URL(config.publicUrl).origin, allowed });
   await app.register(connectionLimitPlugin, { streamsPerNode: config.streamsPerNode });

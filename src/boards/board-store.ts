@@ -52,6 +52,7 @@ export function createBoardStore(pool: Pool, writeBoard: WriteBoard, mostBoards:
                  select object from board
                )`,
         values: [name, layout, mostBoards],
+        makesBoard: true,
       });
       return created as Written<Board>;
     },

@@ -2,7 +2,7 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { notFound, Problem } from '../errors.ts';
+import { invalid, notFound, Problem } from '../errors.ts';
 import { emptyResponse, jsonResponse, problemResponses, uuidInput } from '../http/schemas.ts';
 import { Role } from './board.ts';
 import { explainRefusal } from './board-access.ts';
@@ -57,6 +57,8 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ publicUrl: string | undef
     },
     async (request, reply) => {
       const writer = writerOf(request);
+      // HTTP/1.0 may lack it.
+      if (publicUrl === undefined && !request.host) throw invalid('/host', 'is missing: the link is made of it');
       const created = await app.invites.create(writer, request.params.id, request.body);
       if (!created) throw await explainRefusal(app.boards, 'own', writer.userId, request.params.id);
       const base = publicUrl?.replace(/\/$/, '') ?? `${request.protocol}://${request.host}`;

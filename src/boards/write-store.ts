@@ -1,7 +1,7 @@
 // How every write of a board is done: one statement, its own transaction, once per key, and a wake-up after its commit.
 
 import type { Pool, QueryConfig } from 'pg';
-import { outcomeUnknown, Problem } from '../errors.ts';
+import { notFound, outcomeUnknown, Problem } from '../errors.ts';
 import { isOutcomeUnknown, isUndoneByOthers } from '../postgres/database-problem.ts';
 import { WriteTurns } from './write-turns.ts';
 import type { Writer } from './writer.ts';
@@ -23,6 +23,8 @@ export interface WriteStatement {
    * postgres/migrations/0070_large_values.sql).
    */
   isCut?: boolean;
+  /** True when the resource is the board, made by this very write: then a repeat comes with the id of another. */
+  makesBoard?: boolean;
 }
 
 /** What a write has made of its resource. */
@@ -36,7 +38,8 @@ export interface Written<Resource> {
 
 /**
  * @returns undefined when the statement wrote nothing
- * @throws Problem TB_KEY_REUSED when the key was that of another request; TB_OUTCOME_UNKNOWN when the database was lost
+ * @throws Problem TB_NOT_FOUND when this repeats what the writer may not see any more;
+ *   TB_KEY_REUSED when the key was that of another request; TB_OUTCOME_UNKNOWN when the database was lost
  *   before it answered; TB_UNAVAILABLE when too many writes of the board are under way
  */
 export type WriteBoard = <Resource>(
@@ -70,7 +73,7 @@ export function createWriteBoard({ pool, wake, limits }: WriteBoardOptions): Wri
   return async <Resource>(
     { userId, key, streamId }: Writer,
     boardId: string,
-    { name, text, values, isCut = false }: WriteStatement,
+    { name, text, values, isCut = false, makesBoard = false }: WriteStatement,
   ) => {
     const all = [userId, key?.name, boardId, ...values, streamId, limits.items, limits.bytes];
     const statement = key
@@ -88,8 +91,22 @@ export function createWriteBoard({ pool, wake, limits }: WriteBoardOptions): Wri
     if (requestHash && !key?.requestHash.equals(requestHash)) throw keyReused();
     // After a replay as well: the node that wrote it may have died before its wake-up.
     wake(boardId);
-    return { resource: JSON.parse(json ?? 'null') as Resource, json, isReplay: requestHash !== null };
+    const resource = JSON.parse(json ?? 'null') as Resource;
+    const isReplay = requestHash !== null;
+    // What was answered then shows the board. That something was deleted shows nothing, and who left may hear it again.
+    const shownBoard = makesBoard ? (resource as { id: string }).id : boardId;
+    if (isReplay && json !== null && !(await isMember(pool, userId, shownBoard))) throw notFound();
+    return { resource, json, isReplay };
   };
+}
+
+async function isMember(pool: Pool, userId: string, boardId: string): Promise<boolean> {
+  const { rows } = await pool.query({
+    name: 'write-replay-member',
+    text: 'select from members where board_id = $1 and user_id = $2',
+    values: [boardId, userId],
+  });
+  return rows.length > 0;
 }
 
 /**

@@ -31,7 +31,7 @@ export const writerHeaders = Type.Object({
       description:
         'Names this write, which is then done once: within 24 hours a repeat of it by the same user writes nothing ' +
         'and answers what the first answered, with `Idempotent-Replayed: true`. Another request (method, path, body) ' +
-        'with this key answers 422 `TB_KEY_REUSED`. A write that was refused is not remembered: send it again. ' +
+        'with this key answers 422 `TB_KEY_REUSED`; who may not see the board any more gets 404. A write that was refused is not remembered: send it again. ' +
         'Also the `mutationId` of the events that the write causes.',
     }),
   ),

@@ -1,6 +1,6 @@
 // Turns whatever was thrown into application/problem+json (RFC 9457).
 
-import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type {
   FastifyError,
@@ -21,18 +21,40 @@ import {
 } from '../errors.ts';
 import { asDatabaseProblem } from '../postgres/database-problem.ts';
 import { bareHeaders } from './headers-plugin.ts';
+import { collectMethods } from './known-methods.ts';
+
+const problemType = { 'content-type': 'application/problem+json' };
 
 export default fastifyPlugin(
   async (app: FastifyInstance) => {
     app.setErrorHandler((error: FastifyError, request, reply) => {
       sendProblem(asProblem(error), error, request, reply);
     });
+    const methodsAt = collectMethods(app);
     app.setNotFoundHandler((request, reply) => {
-      sendProblem(notFound(), undefined, request, reply);
+      const [path = ''] = request.url.split('?');
+      sendProblem(wrongAddress(methodsAt(path)), undefined, request, reply);
+    });
+    // In place of Node's own answer, which has no body.
+    app.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
+      const problem = new Problem('TB_EXPECTATION_FAILED', 'Of all expectations only 100-continue is met.');
+      const body = Buffer.from(problem.toText());
+      const more = { 'content-length': body.length, connection: 'close' };
+      response.writeHead(problem.status, { ...bareHeaders, ...problemType, ...more }).end(body);
+    });
+    app.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
+      endWith(new Problem('TB_METHOD_NOT_ALLOWED', 'This is no proxy.', { headers: { allow: 'GET, HEAD' } }), socket);
     });
   },
   { name: 'problem' },
 );
+
+/** @param methods those that the address has */
+function wrongAddress(methods: string[]): Problem {
+  if (methods.length === 0) return notFound();
+  const allow = methods.join(', ');
+  return new Problem('TB_METHOD_NOT_ALLOWED', `Here it is one of ${allow}.`, { headers: { allow } });
+}
 
 /** @returns the problem that `error` is for the client; TB_INTERNAL when it is a fault of ours */
 export function asProblem(error: unknown): Problem {
@@ -89,11 +111,21 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
       : error.code === 'HPE_HEADER_OVERFLOW'
         ? ['TB_HEADERS_TOO_LARGE', 'Send fewer or smaller cookies and header fields.']
         : ['TB_INVALID', 'This is not a request of HTTP/1.1.'];
-  const problem = new Problem(code, detail);
+  endWith(new Problem(code, detail), socket);
+}
+
+/** For a request whose body came too slowly. */
+export function giveUp({ socket }: IncomingMessage): void {
+  answerClientError(Object.assign(new Error('too slow'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), socket);
+}
+
+/** The last answer on a connection on which nothing is under way. */
+function endWith(problem: Problem, socket: Socket): void {
   const body = problem.toText();
   const headers = Object.entries({
     ...bareHeaders,
-    'content-type': 'application/problem+json',
+    ...problemType,
+    ...problem.headers,
     'content-length': Buffer.byteLength(body),
     connection: 'close',
   }).map(([name, value]) => `${name}: ${value}\r\n`);

@@ -115,7 +115,8 @@ t.test('a repeat of any write answers the same bytes, at any node, and writes no
     [{ method: 'PATCH', path: board, body: { name: 'Old' } }, 200, [{ resource: 'board', action: 'updated' }]],
     [{ method: 'PATCH', path: board, body: { name: 'Old' } }, 200, []],
     [{ method: 'DELETE', path: item }, 204, [{ resource: 'item', action: 'deleted' }]],
-    [{ method: 'DELETE', path: board }, 204, [{ resource: 'board', action: 'deleted' }]],
+    // Another one: who has no board is told nothing of it again.
+    [{ method: 'DELETE', path: `/boards/${await ada.createBoard()}` }, 204, [{ resource: 'board', action: 'deleted' }]],
   ];
   const done: Array<[string, Request, Sent]> = [];
   for (const [request, status, events] of writes) {
@@ -243,7 +244,7 @@ t.test('what was refused is not remembered: the repeat is tried again', async (t
   t.equal((await send(other, eve, request, key)).replayed, 'true');
 
   await database.sql('delete from members where board_id = $1 and user_id = $2', [boardId, eve.user.id]);
-  t.equal((await send(other, eve, request, key)).replayed, 'true', 'what was answered once stays answered');
+  t.equal((await send(other, eve, request, key)).first.status, 404, 'what was answered once shows the board');
   t.equal((await send(other, eve, { method: 'DELETE', path: board }, newKey())).first.status, 404);
   t.equal((await send(other, eve, { method: 'POST', path: items, body: { text: '' } }, newKey())).first.status, 404);
 });
@@ -275,6 +276,53 @@ t.test('the answer is lost after the commit: 503, and the repeat learns what was
     t.same(await eventsOf(key), events, `${about}: once`);
   }
 });
+
+t.test(
+  'who may not see the board any more gets no answer again that shows it, and one that shows nothing',
+  async (t) => {
+    const eve = await Client.signUp(node, 'Eve');
+    const { boardId, board, items, item } = await makeItem();
+    const join = (role = 'editor') =>
+      database.sql('insert into members (board_id, user_id, role) values ($1, $2, $3)', [boardId, eve.user.id, role]);
+    await join();
+    const { body } = await ada.post(`${board}/invites`, { role: 'editor' });
+    const itemId = item.split('/').at(-1);
+    const showing: Request[] = [
+      { method: 'POST', path: `/invites/${body.token}/accept` },
+      { method: 'POST', path: items, body: { text: 'x' } },
+      { method: 'PATCH', path: item, body: { text: 'y' } },
+      { method: 'PATCH', path: board, body: { name: 'y' } },
+      { method: 'POST', path: `${board}/batch`, body: { operations: [{ op: 'update', id: itemId, item: { x: 1 } }] } },
+    ];
+    const sendAll = (at: TestNode) =>
+      Promise.all(showing.map((request, index) => send(at, eve, request, `shown-${index}`)));
+    const firsts = await sendAll(node);
+    t.same(new Set(firsts.map(({ first }) => first.status)), new Set([200, 201]));
+    const leave: Request = { method: 'DELETE', path: `${board}/members/${eve.user.id}` };
+    const left = await send(node, eve, leave, 'leave');
+    t.equal(left.first.status, 204);
+    for (const { first, replayed } of await sendAll(other)) {
+      t.equal(replayed, null);
+      t.equal(first.status, 404);
+      t.match(first.text, 'TB_NOT_FOUND');
+    }
+    t.same(await send(other, eve, leave, 'leave'), { ...left, replayed: 'true' }, 'that one has left shows nothing');
+    await join('viewer');
+    t.same(
+      await sendAll(other),
+      firsts.map((answer) => ({ ...answer, replayed: 'true' })),
+      'back again, the answers are the first ones',
+    );
+
+    const create: Request = { method: 'POST', path: '/boards', body: { name: 'x' } };
+    const created = await send(node, eve, create, 'create');
+    t.equal((await send(other, eve, create, 'create')).replayed, 'true');
+    const path = created.first.location ?? '';
+    const deleted = await send(node, eve, { method: 'DELETE', path }, 'delete');
+    t.same(await send(other, eve, { method: 'DELETE', path }, 'delete'), { ...deleted, replayed: 'true' });
+    t.equal((await send(other, eve, create, 'create')).first.status, 404, 'the board that it made is gone');
+  },
+);
 
 t.test('a repeat that overtakes its first, whose node is gone, waits for it and replays it', async (t) => {
   const proxy = await startFaultyProxy(t, database.url);

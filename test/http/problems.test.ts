@@ -32,6 +32,24 @@ async function sendSlowly(): Promise<{ answer: Answer; ms: number }> {
   }
   return { answer: await connection.answer(), ms: performance.now() - start };
 }
+/** A body that comes in pieces. @returns undefined when the connection was ended before it was whole */
+async function sendSteadily(piece: number, everyMs: number, pieces: number): Promise<{ answer: Answer; ms: number }> {
+  const connection = new RawConnection(t, node);
+  const start = performance.now();
+  connection.write(
+    `POST /boards HTTP/1.1\r\nHost: a\r\nCookie: ${ada.cookie}\r\nConnection: close\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${piece * pieces}\r\n\r\n`,
+  );
+  let sent = 0;
+  for await (const _ of every(everyMs)) {
+    if (connection.closed || sent === pieces) break;
+    sent += 1;
+    const text = sent === pieces ? '{"name":"slow"}' : '';
+    connection.write(text.padStart(piece));
+  }
+  return { answer: await connection.answer(), ms: performance.now() - start };
+}
+
 /** A request to a node whose connections to the database are open at both ends and carry nothing. */
 async function askInVain(): Promise<{ answer: Answer; ms: number; again: Answer }> {
   const proxy = await startFaultyProxy(t, database.url);
@@ -54,6 +72,8 @@ async function askInVain(): Promise<{ answer: Answer; ms: number; again: Answer 
 
 // These two run beside the other tests: they take their time.
 const slowBody = sendSlowly();
+const steadyBody = sendSteadily(5000, 1000, 11);
+const silentBody = sendSteadily(60_000, 10_000, 2);
 const hangingDatabase = askInVain();
 
 t.test('the table of errors is consistent', async (t) => {
@@ -84,8 +104,10 @@ t.test('what is no request of this API is answered in its form', async (t) => {
   const body = (message: string) => [{ path: '/', message }];
   const cases: Array<[string, ProblemCode, Promise<Answer>, Array<{ path: string; message: string }>?]> = [
     ['an unknown route', 'TB_NOT_FOUND', get('/nothing/here?at=all')],
-    ['an unknown method', 'TB_NOT_FOUND', ada.request('PUT', `/boards/${boardId}`, {})],
-    ['OPTIONS', 'TB_NOT_FOUND', ada.request('OPTIONS', '/boards')],
+    ['a method of none', 'TB_METHOD_NOT_ALLOWED', ada.request('PUT', `/boards/${boardId}`, {})],
+    ['a method of others', 'TB_METHOD_NOT_ALLOWED', ada.request('PATCH', '/boards', {})],
+    ['OPTIONS', 'TB_METHOD_NOT_ALLOWED', ada.request('OPTIONS', '/boards')],
+    ['a method of nothing', 'TB_NOT_FOUND', ada.request('PUT', '/nothing', {})],
     ['a path that is badly encoded', 'TB_INVALID', get('/boards/%zz')],
     ['a path that is no UTF-8', 'TB_INVALID', get('/boards/%ff')],
     ['a parameter that is too long', 'TB_NOT_FOUND', get(`/boards/${'x'.repeat(2000)}`)],
@@ -109,7 +131,10 @@ t.test('what is no request of this API is answered in its form', async (t) => {
   for (const [message, code, promise, errors] of cases) sameProblem(t, await promise, code, { errors, message });
 
   const head = await fetch(`${node.url}/boards/${boardId}/events`, { method: 'HEAD', headers: { cookie: ada.cookie } });
-  t.equal(head.status, 404, 'HEAD of the stream opens none');
+  t.equal(head.status, 405, 'HEAD of the stream opens none');
+  t.equal(head.headers.get('allow'), 'GET');
+  const { headers: allowed } = await ada.request('PUT', `/boards/${boardId}`, {});
+  t.same(allowed.get('allow')?.split(', ').sort(), ['DELETE', 'GET', 'HEAD', 'PATCH']);
   t.match(head.headers.get('content-type'), /^application\/problem\+json/);
   const nobody = await fetchAnswer(`${node.url}/session`);
   t.equal(
@@ -280,6 +305,70 @@ t.test('what is no HTTP is answered as a problem, and the connection ends', asyn
     t.equal(answer.headers.get('connection'), 'close');
     isBare(t, answer, message);
   }
+});
+
+t.test('a request names its host once, and as one that can be', async (t) => {
+  const boardId = await ada.createBoard();
+  const send = async (lines: string[], target = `/boards/${boardId}/invites`, version = '1.1') => {
+    const connection = new RawConnection(t, node);
+    const head = [`POST ${target} HTTP/${version}`, `Cookie: ${ada.cookie}`, 'Connection: close', ...lines];
+    connection.write(
+      `${head.join('\r\n')}\r\nContent-Type: application/json\r\nContent-Length: 17\r\n\r\n{"role":"viewer"}`,
+    );
+    return connection.answer();
+  };
+  const bad: Array<[string[], string?]> = [
+    [[]],
+    [['Host:']],
+    [['Host: a', 'Host: b']],
+    [['Host: a', 'host: a']],
+    [['Host: a b']],
+    [['Host: a/b']],
+    [['Host: evil.example/x?']],
+    [['Host: me@a']],
+    [['Host: a:b']],
+    [['Host: a,b']],
+    [['Host: "><script>']],
+    [['Host: [::1']],
+    [['Host: a'], `http://b/boards/${boardId}/invites`],
+  ];
+  for (const [lines, target] of bad) {
+    const answer = await send(lines, target);
+    const message = JSON.stringify(lines);
+    sameProblem(t, answer, 'TB_INVALID', { message, errors: answer.body.errors as undefined });
+    t.match(answer.body, { errors: [{ path: '/host' }] }, message);
+    isBare(t, answer, message);
+  }
+  sameProblem(t, await send([], undefined, '1.0'), 'TB_INVALID', {
+    errors: [{ path: '/host', message: 'is missing: the link is made of it' }],
+  });
+  t.same((await ada.get(`/boards/${boardId}/invites`)).body.invites, [], 'nothing was done');
+  for (const host of ['a', 'a_b.example:80', '127.0.0.1:3000', '[::1]:3000', 'xn--bcher-kva.example']) {
+    const { status, body } = await send([`Host: ${host}`]);
+    t.equal(status, 201, host);
+    t.match(body.url, `http://${host}/invites/`);
+  }
+  const check = new RawConnection(t, node);
+  check.write('GET /livez HTTP/1.0\r\n\r\n');
+  t.equal((await check.answer()).status, 200, 'as simple checks of health send it');
+});
+
+t.test('what Node would answer in words of its own is a problem too', async (t) => {
+  const send = async (head: string) => {
+    const connection = new RawConnection(t, node);
+    connection.write(`${head}\r\n\r\n`);
+    return connection.answer();
+  };
+  const expected = await send('POST /boards HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: a-miracle');
+  sameProblem(t, expected, 'TB_EXPECTATION_FAILED');
+  isBare(t, expected, '417');
+  const tunnel = await send('CONNECT a:443 HTTP/1.1\r\nHost: a:443');
+  sameProblem(t, tunnel, 'TB_METHOD_NOT_ALLOWED');
+  isBare(t, tunnel, 'CONNECT');
+  const upgrade = await send(
+    'GET /session HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade, close\r\nSec-WebSocket-Version: 13',
+  );
+  sameProblem(t, upgrade, 'TB_UNAUTHENTICATED', { message: 'an upgrade that nobody does is an ordinary request' });
 });
 
 t.test('garbage behind a request does not write into the answer that is on its way (E5)', async (t) => {
@@ -477,6 +566,14 @@ t.test('a body that arrives byte by byte is given up after 12 s at most (slowlor
   sameProblem(t, answer, 'TB_TIMEOUT');
   isBare(t, answer, 'a slow body');
   t.ok(ms < 12_000, `${Math.round(ms)} ms`);
+});
+
+t.test('a body that comes steadily may take its time, and one that stops is given up', async (t) => {
+  const steady = await steadyBody;
+  t.equal(steady.answer.status, 201);
+  t.ok(steady.ms > 10_000, `${Math.round(steady.ms)} ms`);
+  const silent = await silentBody;
+  sameProblem(t, silent.answer, 'TB_TIMEOUT');
 });
 
 t.test('a database that hangs is a 503 within 8 s, and its connections are given up', async (t) => {

@@ -1,0 +1,37 @@
+// What a request says of the host that it means: one, and one that can be one.
+
+import type { FastifyInstance } from 'fastify';
+import fastifyPlugin from 'fastify-plugin';
+import { invalid } from '../errors.ts';
+
+/** A name, an IPv4 address or an IPv6 address in brackets, and a port (RFC 9110, 7.2; RFC 3986, 3.2.2). */
+const authority = /^(?:\[[\da-f:.]{2,45}\]|[\w.~-]{1,255})(?::\d{0,5})?$/i;
+/** The form that a client uses before a proxy (RFC 9112, 3.2.2). */
+const absoluteForm = /^https?:\/\/([^/?#]*)/i;
+
+/**
+ * Links are made of it where no `PUBLIC_URL` is set, and proxies go by it: two readers of one request must not find two
+ * hosts in it. Needs a server with `requireHostHeader: false`, which would answer in its own words. Register before
+ * whatever reads the host.
+ */
+export default fastifyPlugin(
+  async (app: FastifyInstance) => {
+    app.addHook('onRequest', async ({ raw }) => {
+      const hosts = raw.rawHeaders.filter(
+        (_value, index, all) => index % 2 === 1 && /^host$/i.test(all[index - 1] ?? ''),
+      );
+      const [host] = hosts;
+      if (hosts.length > 1) throw invalid('/host', 'must be there once');
+      if (host === undefined) {
+        if (raw.httpVersion === '1.0') return;
+        throw invalid('/host', 'is missing');
+      }
+      if (!authority.test(host)) throw invalid('/host', 'must be the name or address of this server');
+      const [, target] = absoluteForm.exec(raw.url ?? '') ?? [];
+      if (target !== undefined && target.toLowerCase() !== host.toLowerCase()) {
+        throw invalid('/host', 'must be that of the request target');
+      }
+    });
+  },
+  { name: 'host' },
+);
