@@ -1,12 +1,16 @@
 // Keeps what cannot be read of one board from stopping what is read of all others.
 
 import { LRUCache } from 'lru-cache';
-import { isUnavailable } from '../postgres/database-problem.ts';
 import { type LogEntry, untoldEntry } from './board-event.ts';
 import type { EventLog, LogExtent, ReadRequest } from './event-log.ts';
 import type { OnUntold } from './untold-events.ts';
 
 const QUERY_CANCELED = '57014';
+/**
+ * Classes of SQLSTATE (PostgreSQL manual, appendix A): data exception, limit exceeded, raised by a function, internal
+ * error or corrupted data; and out_of_memory, query_canceled.
+ */
+const faultsOfRows = /^(?:22...|54...|P0...|XX...|53200|57014)$/;
 /** How long events are left alone that took too long: each look at them keeps all other boards waiting. */
 const TOO_SLOW_FOR_MS = 60_000;
 
@@ -31,13 +35,13 @@ export class IsolatedRead {
     this.#onUntold = onUntold;
   }
 
-  /** @throws the error of a database that is away; nothing else is one of all boards */
+  /** @throws an error that is not one of rows, see {@link isOfOnePlace} */
   async readAfter(requests: ReadRequest[]): Promise<{ epoch: string; entries: LogEntry[][] }> {
     if (!requests.some((request) => this.#slowEvents(request))) {
       try {
         return await this.#log.readAfter(requests);
       } catch (error) {
-        if (requests.length === 0 || isOutage(error)) throw error;
+        if (requests.length === 0 || !isOfOnePlace(error)) throw error;
       }
     }
     const entries: LogEntry[][] = [];
@@ -56,7 +60,7 @@ export class IsolatedRead {
       epochs.add(epoch);
       return entries[0] ?? [];
     } catch (error) {
-      if (isOutage(error)) throw error;
+      if (!isOfOnePlace(error)) throw error;
       if (!isTimeout(error) && request.limit > 1) return this.#halve(request, epochs);
       const entries = await this.#untold(request, epochs, error);
       if (isTimeout(error)) this.#leaveAlone(request, entries, error);
@@ -107,7 +111,11 @@ function isTimeout(error: unknown): boolean {
   return (error as { code?: unknown }).code === QUERY_CANCELED;
 }
 
-/** The fault may be that of one place: of a database that is away it is not. */
-function isOutage(error: unknown): boolean {
-  return isUnavailable(error) && !isTimeout(error);
+/**
+ * True for what a row can be at fault for. A database that is away, a missing grant or column is a fault of all places, and
+ * nothing that any stream should be reset for.
+ */
+function isOfOnePlace(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && faultsOfRows.test(code);
 }

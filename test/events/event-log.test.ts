@@ -33,3 +33,13 @@ t.test('each place is read from where it is and as far as it wants', async (t) =
   );
   t.strictSame((await log.extents([boardId])).extents, new Map([[boardId, { head: 10, trimmedTo: 0 }]]));
 });
+
+t.test('what fails for all boards is no fault of any event: nothing is called untold (E4)', async (t) => {
+  await sql('alter table board_events rename column changes to renamed');
+  t.teardown(() => sql('alter table board_events rename column renamed to changes'));
+  const untold: number[] = [];
+  const [board] = await sql<{ id: string }>('select board_id as id from board_log limit 1');
+  const reading = createEventLog(pool, (_boardId, seq) => untold.push(seq));
+  await t.rejects(reading.readAfter([{ boardId: board?.id ?? '', after: 0, limit: 10 }]), { code: '42703' });
+  t.strictSame(untold, []);
+});
