@@ -12,7 +12,13 @@ export interface OpenStreamsListener {
 export class OpenStreams {
   readonly #streams = new Set<Stream>();
   readonly #listeners: OpenStreamsListener[] = [];
+  readonly #onFault: (error: unknown) => void;
   #draining = false;
+
+  /** @param onFault hears of a listener that threw: the others are told, and the stream goes on or ends as it would */
+  constructor(onFault: (error: unknown) => void) {
+    this.#onFault = onFault;
+  }
 
   get size(): number {
     return this.#streams.size;
@@ -34,12 +40,22 @@ export class OpenStreams {
 
   add(stream: Stream): void {
     this.#streams.add(stream);
-    for (const listener of this.#listeners) listener.opened(stream);
+    this.#tell((listener) => listener.opened(stream));
   }
 
   delete(stream: Stream, reason: EndReason): void {
     if (!this.#streams.delete(stream)) return;
-    for (const listener of this.#listeners) listener.ended(stream, reason);
+    this.#tell((listener) => listener.ended(stream, reason));
+  }
+
+  #tell(tell: (listener: OpenStreamsListener) => void): void {
+    for (const listener of this.#listeners) {
+      try {
+        tell(listener);
+      } catch (error) {
+        this.#onFault(error);
+      }
+    }
   }
 
   /**

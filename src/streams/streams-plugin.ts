@@ -41,7 +41,7 @@ export default fastifyPlugin(
         accessWatch.recheck();
       },
     });
-    const openStreams = new OpenStreams();
+    const openStreams = new OpenStreams((error) => app.log.error({ err: error }, 'a listener of the streams failed'));
     openStreams.subscribe({
       opened: (stream) => {
         app.log.info(describe(stream), 'stream opened');

@@ -149,3 +149,20 @@ t.test('who may not see a board does not learn that it is full, and leaves no ch
   sameProblem(t, await eve.get(`/boards/${nowhere}/events`), 'TB_NOT_FOUND');
   t.strictSame(released, [nowhere]);
 });
+
+t.test('a listener that throws costs nobody a place, and the others are told (E5)', async (t) => {
+  const node = await startNode(t, database.url, { streamsPerUser: 1 });
+  const told: string[] = [];
+  const broken = () => {
+    throw new TypeError('ours');
+  };
+  node.app.openStreams.subscribe({ opened: broken, ended: broken });
+  node.app.openStreams.subscribe({ opened: () => void told.push('opened'), ended: () => void told.push('ended') });
+  const { ada, boardId, stream } = await openBoard(t, node);
+  stream.close();
+  await until(() => told.length === 2, 'both');
+  t.strictSame(told, ['opened', 'ended']);
+  const again = await openStream(t, node.url, boardId, ada);
+  await again.next('ready');
+  t.equal(node.logged.filter(({ msg }) => msg === 'a listener of the streams failed').length, 3);
+});
