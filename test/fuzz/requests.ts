@@ -334,7 +334,8 @@ function whyRefused(
 ): string | undefined {
   if (text === undefined || method !== undefined || !operation.body) return undefined;
   if (damage === 'invalid utf-8' || damage === 'overlong utf-8') return 'a body that is not UTF-8';
-  if (headers.some(([name]) => name === 'Content-Encoding')) return 'a body with a Content-Encoding';
+  if (headers.some(([name, value]) => name === 'Content-Encoding' && value !== 'identity'))
+    return 'a body with a Content-Encoding';
   if (framing === 'length and chunked' || framing === 'two lengths') return 'two lengths of one body';
   if (damage !== undefined || contentType !== 'application/json') return undefined;
   // (A place is a double, and any number is one.)
