@@ -1,16 +1,30 @@
-// That the judge of the fuzz can say no.
+// Every operation of the document, asked in every wrong way that is drawn; and that the judge of it can say no.
 
 import t from 'tap';
 import { Client } from '../helpers/client.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { readAnswers } from './answers.ts';
 import { ApiDocument } from './api-document.ts';
-import type { FuzzResult } from './fuzz.ts';
+import { type FuzzResult, fuzz } from './fuzz.ts';
+import { startFuzzedNode } from './fuzzed-node.ts';
 import { Judge } from './judge.ts';
 import { type DrawnRequest, encode } from './requests.ts';
 import { findFaults } from './verdict.ts';
 
+/** More of them, and other ones: npm run fuzz. */
+const REQUESTS = 500;
+const SEED = 8;
+
 const database = await useDatabase(t);
+
+t.test('whatever is sent, answers keep to the document, and nobody else notices (E5)', async (t) => {
+  const node = await startFuzzedNode(t, { DATABASE_URL: database.url });
+  const result = await fuzz({ url: node.url, requests: REQUESTS, seed: SEED, readHeap: node.readHeap });
+  t.strictSame(findFaults(result, node.logged), []);
+  for (const status of [200, 201, 204, 400, 401, 403, 404, 415]) {
+    t.ok(result.statuses.get(status), `an answer with ${status} was among them`);
+  }
+});
 
 t.test('the judge refuses each answer that breaks the contract', async (t) => {
   const node = await startNode(t, database.url);
