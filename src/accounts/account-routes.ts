@@ -6,8 +6,7 @@ import { Type } from 'typebox';
 import { addressKey } from '../http/client-address.ts';
 import { problemResponses } from '../http/schemas.ts';
 import type { Client } from './accounts.ts';
-import { SESSION_COOKIE } from './challenge.ts';
-import { createSessionCookie } from './session-cookie.ts';
+import { createSessionCookie, sessionSecretsOf } from './session-cookie.ts';
 import { NewGuest, NewUser, UserDeletion, UserPatch } from './user.ts';
 
 const tags = ['Who is calling'];
@@ -28,7 +27,7 @@ export interface RenamingOptions extends AccountRouteOptions {
 /** @returns who asks, as far as new accounts and attempts to sign in are concerned */
 export function clientOf(request: FastifyRequest, { clientAddressHeader }: AccountRouteOptions): Client {
   const named = clientAddressHeader === undefined ? undefined : request.headers[clientAddressHeader];
-  return { address: addressKey(request.ip, named), session: request.cookies[SESSION_COOKIE] };
+  return { address: addressKey(request.ip, named), session: sessionSecretsOf(request)[0] };
 }
 
 export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (app, options) => {

@@ -14,13 +14,13 @@ import { Accounts } from './accounts.ts';
 import { AttemptLimits } from './attempt-limits.ts';
 import type { Caller } from './caller.ts';
 import { createCallerFinder } from './caller-finder.ts';
-import { SESSION_COOKIE } from './challenge.ts';
 import { type CredentialStore, createCredentialStore } from './credential-store.ts';
 import { createGuestRemoval } from './guest-removal.ts';
 import { createGuestStore } from './guest-store.ts';
 import { createIdentityStore } from './identity-store.ts';
 import { createJwtVerifier } from './jwt-verifier.ts';
 import { createPasswords } from './passwords.ts';
+import { sessionSecretsOf } from './session-cookie.ts';
 import { createSessionStore, type SessionStore } from './session-store.ts';
 import { createTicketStore, type TicketStore } from './ticket-store.ts';
 import { createTokenStore, type TokenStore } from './token-store.ts';
@@ -148,8 +148,9 @@ export default fastifyPlugin(
 );
 
 /** All that a `findCaller` goes by on a route that no ticket opens. */
-function credentialsOf({ headers, cookies, routeOptions }: FastifyRequest): string {
-  return [routeOptions.url, headers.authorization, cookies[SESSION_COOKIE]].join('\n');
+function credentialsOf(request: FastifyRequest): string {
+  const { headers, routeOptions } = request;
+  return [routeOptions.url, headers.authorization, ...sessionSecretsOf(request)].join('\n');
 }
 
 /** Whatever a cookie opens a token opens, and the OpenAPI document says so, unless the route refuses tokens. */

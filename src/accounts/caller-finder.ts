@@ -6,9 +6,10 @@ import { bearerOf } from '../http/bearer.ts';
 import { forgetTicket, ticketOf } from '../http/ticket.ts';
 import { canonicalUuid } from '../http/uuid.ts';
 import type { Caller } from './caller.ts';
-import { SESSION_COOKIE, unauthenticated, wrongTicket, wrongToken } from './challenge.ts';
+import { unauthenticated, wrongTicket, wrongToken } from './challenge.ts';
 import type { IdentityStore } from './identity-store.ts';
 import type { VerifyJwt } from './jwt-verifier.ts';
+import { sessionSecretsOf } from './session-cookie.ts';
 import type { SessionStore } from './session-store.ts';
 import type { TicketStore } from './ticket-store.ts';
 import { TOKEN_PREFIX } from './token.ts';
@@ -51,10 +52,11 @@ export function createCallerFinder(options: CallerFinderOptions): FindCaller {
       if (!caller) throw wrongTicket();
       return caller;
     }
-    const cookie = request.cookies[SESSION_COOKIE];
-    const caller = cookie === undefined ? undefined : await sessions.find(cookie);
-    if (!caller) throw unauthenticated();
-    return caller;
+    for (const secret of sessionSecretsOf(request)) {
+      const caller = await sessions.find(secret);
+      if (caller) return caller;
+    }
+    throw unauthenticated();
   };
 }
 

@@ -4,8 +4,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { problemResponses, Timestamp } from '../http/schemas.ts';
 import { type AccountRouteOptions, clientOf } from './account-routes.ts';
-import { SESSION_COOKIE } from './challenge.ts';
-import { createSessionCookie } from './session-cookie.ts';
+import { createSessionCookie, sessionSecretsOf } from './session-cookie.ts';
 import { Credentials } from './user.ts';
 
 const tags = ['Who is calling'];
@@ -70,7 +69,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
       },
     },
     async (request, reply) => {
-      await app.sessions.end(request.cookies[SESSION_COOKIE] ?? '');
+      for (const secret of sessionSecretsOf(request)) await app.sessions.end(secret);
       return cookie.clear(reply).code(204).send(null);
     },
   );

@@ -57,7 +57,8 @@ export default fastifyPlugin(
               type: 'apiKey',
               in: 'cookie',
               name: 'tb_session',
-              description: 'Set by `POST /guests`, `POST /users` and `POST /session`.',
+              description:
+                'Set by `POST /guests`, `POST /users` and `POST /session`; behind TLS as `__Host-tb_session`.',
             },
             token: {
               type: 'http',

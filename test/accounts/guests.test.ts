@@ -54,6 +54,28 @@ t.test('POST /guests makes an account and signs in, for thirty days', async (t) 
   t.ok(Math.abs(lifetime - 30 * DAY_MS) < 60_000, `${lifetime} ms`);
 });
 
+t.test('of several cookies of the name any good one counts, up to four, and signing out ends them all', async (t) => {
+  const { user, token } = await signUp(node);
+  const good = [
+    `tb_session=${token}`,
+    `__Host-tb_session=${token}`,
+    `tb_session=old; tb_session=${token}`,
+    `tb_session=${token}; tb_session=old`,
+    `theme=dark; tb_session=; tb_session=a; tb_session=a; tb_session=b;tb_session=c; tb_session=${token}; x=y`,
+    `tb_session=a; tb_session=b; tb_session=c; tb_session=d; __Host-tb_session=${token}`,
+    `__Host-tb_session=old; tb_session="${token}"`,
+  ];
+  for (const cookie of good) t.equal((await request('GET', '/session', cookie)).body.user?.id, user.id, cookie);
+  const bad = [
+    `tb_session=a; tb_session=b; tb_session=c; tb_session=d; tb_session=${token}`,
+    `x_tb_session=${token}`,
+    `tb_session=${token}x`,
+  ];
+  for (const cookie of bad) t.equal((await request('GET', '/session', cookie)).status, 401, cookie);
+  t.equal((await request('DELETE', '/session', `tb_session=old; tb_session=${token}`)).status, 204);
+  t.equal((await request('GET', '/session', `tb_session=${token}`)).status, 401);
+});
+
 t.test('the cookie is out of reach of scripts, other sites and, behind TLS, of plain connections', async (t) => {
   const { attributes } = await signUp(node);
   const lifetime = `Max-Age=${(90 * DAY_MS) / 1000}`;
@@ -67,6 +89,8 @@ t.test('the cookie is out of reach of scripts, other sites and, behind TLS, of p
     const other = await startNode(t, database.url, { publicUrl });
     const made = await signUp(other);
     t.equal(made.attributes.includes('Secure'), secure, publicUrl);
+    t.match(made.pair, secure ? /^__Host-tb_session=/ : /^tb_session=/, 'of this host alone, where a browser can tell');
+    t.notOk(made.attributes.some((attribute) => /^domain/i.test(attribute)));
     const signedOut = await fetch(`${other.url}/session`, { method: 'DELETE', headers: { cookie: made.pair } });
     t.equal(signedOut.headers.getSetCookie()[0]?.includes('; Secure'), secure, 'and the one that voids it');
   }
