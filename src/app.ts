@@ -159,6 +159,7 @@ export async function buildApp(
   await app.register(inviteRoutes, { publicUrl: config.publicUrl });
   await app.register(streamRoutes, {
     heartbeatSeconds: config.heartbeatSeconds,
+    clientAddressHeader: config.clientAddressHeader,
     limits: { perUser: config.streamsPerUser, perBoard: config.streamsPerBoard, perNode: config.streamsPerNode },
     maySee,
     readPlaces: (questions) => app.places.read(questions),

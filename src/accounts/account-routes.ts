@@ -3,7 +3,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { addressKey } from '../http/client-address.ts';
+import { clientAddress } from '../http/client-address.ts';
 import { problemResponses } from '../http/schemas.ts';
 import type { Client } from './accounts.ts';
 import { createSessionCookie, sessionSecretsOf } from './session-cookie.ts';
@@ -26,8 +26,7 @@ export interface RenamingOptions extends AccountRouteOptions {
 
 /** @returns who asks, as far as new accounts and attempts to sign in are concerned */
 export function clientOf(request: FastifyRequest, { clientAddressHeader }: AccountRouteOptions): Client {
-  const named = clientAddressHeader === undefined ? undefined : request.headers[clientAddressHeader];
-  return { address: addressKey(request.ip, named), session: sessionSecretsOf(request)[0] };
+  return { address: clientAddress(request, clientAddressHeader), session: sessionSecretsOf(request)[0] };
 }
 
 export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (app, options) => {

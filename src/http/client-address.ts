@@ -1,6 +1,20 @@
 // Whom an address stands for, when attempts are counted by it.
 
 import { isIP } from 'node:net';
+import type { FastifyRequest } from 'fastify';
+
+/** Of `::1`, as {@link addressKey} writes it. */
+const LOOPBACK_NETWORK = '0:0:0:0';
+
+/** @param header the field in which a proxy says who its client is, in lower case */
+export function clientAddress(request: FastifyRequest, header: string | undefined): string {
+  return addressKey(request.ip, header === undefined ? undefined : request.headers[header]);
+}
+
+/** @returns false for this machine, whose connections are a proxy's: then nobody has said who the client is */
+export function isKnownClient(key: string): boolean {
+  return !key.startsWith('127.') && key !== LOOPBACK_NETWORK;
+}
 
 /**
  * @param socketAddress the other end of the connection: a proxy, where there is one

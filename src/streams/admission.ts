@@ -23,6 +23,8 @@ export interface AdmissionOptions {
 export interface AdmissionRequest {
   userId: string;
   boardId: string;
+  /** The address of a user whose account anybody could have made just now. */
+  newcomersOf: string | undefined;
   /** What it came with. */
   grant: Grant;
   /** What the client sent as its last event's id, checked by nobody yet. */
@@ -54,8 +56,8 @@ export interface Admission {
  */
 export async function admit(options: AdmissionOptions, request: AdmissionRequest): Promise<Admission> {
   const { hub, limits, accessWatch, places } = options;
-  const { userId, boardId } = request;
-  const giveBack = limits.take(userId, boardId);
+  const { userId, boardId, newcomersOf } = request;
+  const giveBack = limits.take(userId, boardId, newcomersOf);
   // Who may not see the board does not learn that it is full.
   if (typeof giveBack === 'string') throw (await places.of(userId, boardId)).isMember ? refuse(giveBack) : notFound();
   // From here on the end of the grant is heard. What has ended it before is looked up beside all the rest.
@@ -104,7 +106,7 @@ function placeOf({ epoch, head, trimmedTo }: BoardPlace): Pick<Admission, 'epoch
   return { epoch, extent: { head, trimmedTo }, admittedAt: head };
 }
 
-/** Of one user, who can close some of them: 429. Of a full node or board, where waiting helps: see the route. */
+/** Of one user, who can close some of them: 429. Of a full node, board or address, where waiting helps: see the route. */
 function refuse(refusal: StreamRefusal): Problem {
   if (refusal !== 'user') return new Problem('TB_UNAVAILABLE', `This ${refusal} has as many streams as it can take.`);
   return new Problem('TB_TOO_MANY_STREAMS', 'Close some of your streams first.', {

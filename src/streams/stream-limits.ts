@@ -1,4 +1,4 @@
-// How many streams this node takes: in all, of one board, and of one user.
+// How many streams this node takes: in all, of one board, of one user, and of new users from one address.
 
 export interface StreamLimitsOptions {
   perUser: number;
@@ -7,7 +7,10 @@ export interface StreamLimitsOptions {
 }
 
 /** Which limit stands against one more. */
-export type StreamRefusal = 'user' | 'board' | 'node';
+export type StreamRefusal = 'user' | 'board' | 'node' | 'address';
+
+/** Of all streams of a node, what those of one address may have together whose accounts anybody can make in a moment. */
+const NEWCOMERS_SHARE = 0.1;
 
 /**
  * Counted in memory, when a stream is asked for and not when it is open: of a hundred requests at once, no more than
@@ -21,30 +24,40 @@ export class StreamLimits {
   readonly #options: StreamLimitsOptions;
   readonly #users = new Map<string, number>();
   readonly #boards = new Map<string, number>();
+  readonly #addresses = new Map<string, number>();
   #streams = 0;
 
   constructor(options: StreamLimitsOptions) {
     this.#options = options;
   }
 
-  /** @returns what gives the place back (once; more calls do nothing), or why there is none */
-  take(userId: string, boardId: string): (() => void) | StreamRefusal {
+  /**
+   * Three hundred accounts, made in five minutes, would have all streams of a node by the limit of each of them. An
+   * office of people who are known, behind one address, is not concerned.
+   *
+   * @param newcomersOf the address of a user whose account anybody could have made just now
+   * @returns what gives the place back (once; more calls do nothing), or why there is none
+   */
+  take(userId: string, boardId: string, newcomersOf?: string): (() => void) | StreamRefusal {
     const { perUser, perBoard, perNode } = this.#options;
+    const perAddress = Math.max(perUser, perNode * NEWCOMERS_SHARE);
     if (this.#streams >= perNode) return 'node';
     if ((this.#boards.get(boardId) ?? 0) >= perBoard) return 'board';
     if ((this.#users.get(userId) ?? 0) >= perUser) return 'user';
-    this.#change(userId, boardId, 1);
+    if (newcomersOf !== undefined && (this.#addresses.get(newcomersOf) ?? 0) >= perAddress) return 'address';
+    this.#change(userId, boardId, newcomersOf, 1);
     let isTaken = true;
     return () => {
-      if (isTaken) this.#change(userId, boardId, -1);
+      if (isTaken) this.#change(userId, boardId, newcomersOf, -1);
       isTaken = false;
     };
   }
 
-  #change(userId: string, boardId: string, by: 1 | -1): void {
+  #change(userId: string, boardId: string, newcomersOf: string | undefined, by: 1 | -1): void {
     this.#streams += by;
     addTo(this.#users, userId, by);
     addTo(this.#boards, boardId, by);
+    if (newcomersOf !== undefined) addTo(this.#addresses, newcomersOf, by);
   }
 }
 

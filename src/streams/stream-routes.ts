@@ -3,7 +3,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import pLimit from 'p-limit';
 import { Type } from 'typebox';
+import type { User } from '../accounts/user.ts';
 import { notFound, Problem } from '../errors.ts';
+import { clientAddress, isKnownClient } from '../http/client-address.ts';
 import { asProblem, sendProblem } from '../http/problem-plugin.ts';
 import { problemResponses, uuidInput } from '../http/schemas.ts';
 import { readEventPage } from './event-page.ts';
@@ -17,11 +19,16 @@ import { JSON_TYPE, lastEventIdOf, STREAM, StreamHeaders, StreamQuery, tolerate,
 
 const SNAPSHOTS_AT_ONCE = 4;
 
+/** So long after it was made, an account counts with those that its address has just made. */
+const NEWCOMER_MS = 24 * 60 * 60_000;
+
 export interface StreamRouteOptions extends Pick<StreamOpenerOptions, 'heartbeatSeconds' | 'readSnapshot'> {
   readPlaces: ReadPlaces;
   /** Whether the user may see the board now. */
   maySee: (userId: string, boardId: string) => Promise<boolean>;
   limits: StreamLimitsOptions;
+  /** The header field in which a proxy says who its client is, in lower case. */
+  clientAddressHeader: string | undefined;
 }
 
 export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async (app, options) => {
@@ -95,7 +102,15 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
       if (openStreams.isDraining) throw new Problem('TB_UNAVAILABLE', 'This node is going down.');
       const lastEventId = lastEventIdOf(request.headers, request.query);
       const wantsSnapshot = request.query.snapshot ?? false;
-      await openStream(openerOptions, { userId, boardId, grant, lastEventId, wantsSnapshot }, request, reply);
+      const address = clientAddress(request, options.clientAddressHeader);
+      const newcomersOf = isNewcomer(user) && isKnownClient(address) ? address : undefined;
+      const wanted = { userId, boardId, newcomersOf, grant, lastEventId, wantsSnapshot };
+      await openStream(openerOptions, wanted, request, reply);
     },
   );
 };
+
+/** Users of another application have no email here: it vouches for them. */
+function isNewcomer({ guest, email, createdAt }: User): boolean {
+  return guest || (email !== null && Date.now() - Date.parse(createdAt) < NEWCOMER_MS);
+}

@@ -460,6 +460,51 @@ t.test('of many requests at once no more get a stream than may have one (E5)', a
   t.equal((await settled(await openMany(full, ada, 5))).length, 5);
 });
 
+t.test(
+  'guests and new accounts of one address have a part of the node, and leave the rest to others (E5)',
+  async (t) => {
+    // A tenth of the node, but never less than one user may have.
+    const own = await startNode(t, database.url, {
+      streamsPerUser: 4,
+      streamsPerNode: 60,
+      clientAddressHeader: 'x-client',
+    });
+    const openMany = async (client: Client, address: string | undefined, count = 4) => {
+      const boardId = await client.createBoard();
+      const from = { cookie: client.cookie, headers: address === undefined ? {} : { 'x-client': address } };
+      const streams = await Promise.all(Array.from({ length: count }, () => openStream(t, own.url, boardId, from)));
+      const isOpen = (stream: EventStream) => stream.frames.some(({ event }) => event === 'ready');
+      await until(() => streams.every((stream) => isOpen(stream) || stream.ended), 'an answer to each');
+      t.ok(
+        streams.every(({ status }) => status === 200),
+        'what passes by itself is no error',
+      );
+      for (const stream of streams.filter(({ ended }) => ended)) {
+        t.match(stream.frames, [{ event: 'close', data: { reason: 'busy', retry: true } }]);
+      }
+      return streams.filter(isOpen);
+    };
+    const guest = () => Client.signUp(own, 'Eve');
+    const account = async (name: string) =>
+      Client.keep(own, { name, email: `${name}@example.org`, password: 'correct horse' });
+
+    const first = await openMany(await guest(), '192.0.2.1');
+    t.equal(first.length, 4);
+    t.equal((await openMany(await guest(), '192.0.2.1')).length, 2);
+    t.equal((await openMany(await account('new'), '192.0.2.1')).length, 0, 'an account is made as soon as a guest');
+    const known = await account('known');
+    await sql(`update users set created_at = now() - interval '2 days' where id = $1`, [known.user.id]);
+    t.equal((await openMany(known, '192.0.2.1')).length, 4, 'who is known is not concerned');
+    t.equal((await openMany(await guest(), '192.0.2.2')).length, 4, 'nor who is elsewhere');
+    for (let n = 0; n < 2; n += 1) {
+      t.equal((await openMany(await guest(), undefined)).length, 4, 'nor a proxy that does not say whose client it is');
+    }
+    for (const stream of first) stream.close();
+    await until(() => own.app.openStreams.size === 18, 'their places to be free');
+    t.equal((await openMany(await guest(), '192.0.2.1')).length, 4);
+  },
+);
+
 t.test('each stream is logged when it opens and when it closes, with its reason', async (t) => {
   const boardId = await ada.createBoard();
   const stream = await open(t, boardId);
