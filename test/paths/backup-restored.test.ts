@@ -78,7 +78,7 @@ t.test('whose membership the restored history never had is shown nothing of it (
   t.equal((await ada.get(`/boards/${boardId}`)).status, 200);
 });
 
-t.test('forty streams that are reset at once look four memberships up at a time (E5)', async (t) => {
+t.test('forty streams that are reset at once look their memberships up together (E5)', async (t) => {
   const { url, sql } = await useDatabase(t);
   const node = await startNode(t, url);
   const { ada, boardId } = await openBoard(t, node);
