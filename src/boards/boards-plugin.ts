@@ -10,7 +10,7 @@ import { type BatchStore, createBatchStore } from './batch-store.ts';
 import { type BoardStore, createBoardStore } from './board-store.ts';
 import { createReadHistory, type ReadHistory } from './conflict-store.ts';
 import { removeExpiredKeys } from './idempotency-store.ts';
-import { createInviteStore, type InviteStore } from './invite-store.ts';
+import { createInviteStore, type InviteStore, removeEndedInvites } from './invite-store.ts';
 import { createItemStore, type ItemStore } from './item-store.ts';
 import { createMemberStore, type MemberStore } from './member-store.ts';
 import { removeOrphans } from './orphan-store.ts';
@@ -66,6 +66,7 @@ export default fastifyPlugin(
     const sweeper = new Sweeper({
       removeExpired: {
         'idempotency keys': (limit) => removeExpiredKeys(app.pool, limit),
+        invites: (limit) => removeEndedInvites(app.pool, limit),
         'items of deleted boards': (limit) => removeOrphans(app.pool, limit),
       },
       intervalMs: SWEEP_INTERVAL_MS,

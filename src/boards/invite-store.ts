@@ -3,12 +3,17 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
+import { Problem } from '../errors.ts';
 import type { Board, Role } from './board.ts';
 import type { Invitation, Invite, InviteEnd, NewInvite } from './invite.ts';
 import type { WriteBoard, Written } from './write-store.ts';
 import type { Writer } from './writer.ts';
 
 const TOKEN_BYTES = 24;
+/** Of one invite: each repeat of the request that made it adds one. */
+const MAX_LINKS = 20;
+/** How long the link of an invite that has ended says so. */
+const KEPT_DAYS = 7;
 
 /** What is known of an invite by its link. */
 export interface FoundInvite extends Invitation {
@@ -137,16 +142,41 @@ export function createInviteStore(pool: Pool, writeBoard: WriteBoard, limits: In
   };
 }
 
-/** @returns false when the user is no owner any more, or the invite went with its board */
+/**
+ * @returns false when the user is no owner any more, or the invite went with its board
+ * @throws Problem TB_LIMIT_REACHED
+ */
 async function addLink(pool: Pool, token: string, inviteId: string, userId: string): Promise<boolean> {
-  const { rowCount } = await pool.query({
+  const { rows } = await pool.query<{ added: boolean }>({
     name: 'invite-link',
-    text: `insert into invite_links (token_hash, invite_id)
-           select $1, invites.id from invites join members using (board_id)
-           where invites.id = $2 and members.user_id = $3 and members.role = 'owner'`,
+    text: `with invite as materialized (
+             select invites.id from invites join members using (board_id)
+             where invites.id = $2 and members.user_id = $3 and members.role = 'owner' for no key update of invites
+           ), link as (
+             insert into invite_links (token_hash, invite_id)
+             select $1, id from invite where (select count(*) from invite_links where invite_id = $2) < ${MAX_LINKS}
+             returning invite_id
+           )
+           select exists (select from link) as added from invite`,
     values: [hash(token), inviteId, userId],
   });
-  return rowCount === 1;
+  const [invite] = rows;
+  if (invite?.added === false) {
+    throw new Problem('TB_LIMIT_REACHED', `An invite has ${MAX_LINKS} links at most: make another one.`);
+  }
+  return invite !== undefined;
+}
+
+/** @returns how many it has removed, at most `limit` */
+export async function removeEndedInvites(pool: Pool, limit: number): Promise<number> {
+  const { rowCount } = await pool.query({
+    name: 'invite-remove-ended',
+    text: `delete from invites where id = any (array(
+             select id from invites where least(expires_at, revoked_at) <= now() - interval '${KEPT_DAYS} days'
+             order by least(expires_at, revoked_at) limit $1 for update skip locked))`,
+    values: [limit],
+  });
+  return rowCount ?? 0;
 }
 
 function hash(token: string): Buffer {

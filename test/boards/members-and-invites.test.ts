@@ -1,6 +1,7 @@
 // Sharing a board: who is on it, in which role, and the links that let others in.
 
 import t, { type Test } from 'tap';
+import { removeEndedInvites } from '../../src/boards/invite-store.ts';
 import { type Answer, Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { lockHead } from '../helpers/lock-head.ts';
@@ -253,6 +254,27 @@ t.test('an invite is made once per key, and each repeat gets a link that leads t
   sameProblem(t, await make(ada), 'TB_FORBIDDEN', { message: 'no link for who is an owner no more' });
   t.equal((await bob.delete(board)).status, 204);
   sameProblem(t, await make(ada), 'TB_NOT_FOUND');
+});
+
+t.test('repeats give an invite so many links, and one that has ended goes after a week', async (t) => {
+  const { boardId, board } = await makeBoard();
+  const make = (key: string) => ada.post(`${board}/invites`, { role: 'viewer' }, { 'idempotency-key': key });
+  const [kept, ended, revoked] = await Promise.all(
+    ['kept', 'ended', 'revoked'].map((name) => make(`${boardId}-${name}`)),
+  );
+  for (let links = 1; links < 20; links += 1) t.equal((await make(`${boardId}-kept`)).status, 201);
+  sameProblem(t, await make(`${boardId}-kept`), 'TB_LIMIT_REACHED', { message: 'no more of them' });
+
+  const idOf = (answer?: Answer) => (answer?.body.invite as { id: string } | undefined)?.id;
+  await database.sql(
+    `update invites set created_at = now() - interval '30 days', expires_at = now() - interval '8 days'
+    where id = $1`,
+    [idOf(ended)],
+  );
+  await database.sql(`update invites set revoked_at = now() - interval '8 days' where id = $1`, [idOf(revoked)]);
+  await removeEndedInvites(database.pool, 100);
+  const left = await database.sql('select id from invites where board_id = $1', [boardId]);
+  t.same(left, [{ id: idOf(kept) }]);
 });
 
 t.test('a link lets others in, with the role that it gives and for as long as it says', async (t) => {
