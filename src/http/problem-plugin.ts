@@ -43,7 +43,12 @@ export default fastifyPlugin(
       response.writeHead(problem.status, { ...bareHeaders, ...problemType, ...more }).end(body);
     });
     app.server.on('connect', (_request: IncomingMessage, socket: Socket) => {
-      endWith(new Problem('TB_METHOD_NOT_ALLOWED', 'This is no proxy.', { headers: { allow: 'GET, HEAD' } }), socket);
+      // Behind another request: nothing may be written before, or into, the answer that is on its way.
+      if (inFlightOf(socket)) return socket.destroy();
+      return endWith(
+        new Problem('TB_METHOD_NOT_ALLOWED', 'This is no proxy.', { headers: { allow: 'GET, HEAD' } }),
+        socket,
+      );
     });
   },
   { name: 'problem' },
@@ -97,11 +102,15 @@ export function answerFrameworkError(error: FastifyError, request: FastifyReques
   sendProblem(asProblem(error), error, request, reply.headers(bareHeaders));
 }
 
+/** The answer that is on its way on a connection. */
+function inFlightOf(socket: Socket): ServerResponse | null | undefined {
+  return (socket as Socket & { _httpMessage?: ServerResponse | null })._httpMessage;
+}
+
 /** For requests that are no HTTP: Fastify's own answer to them is no problem+json. */
 export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
   // What is on its way on this connection, a stream above all, must not have an answer written into its middle.
-  const { _httpMessage: inFlight } = socket as Socket & { _httpMessage?: ServerResponse | null };
-  if (error.code === 'ECONNRESET' || !socket.writable || inFlight?.headersSent) {
+  if (error.code === 'ECONNRESET' || !socket.writable || inFlightOf(socket)?.headersSent) {
     socket.destroy();
     return;
   }

@@ -373,13 +373,15 @@ t.test('what Node would answer in words of its own is a problem too', async (t) 
 
 t.test('garbage behind a request does not write into the answer that is on its way (E5)', async (t) => {
   const boardId = await ada.createBoard();
-  const connection = new RawConnection(t, node);
-  connection.write(`GET /boards/${boardId}/events HTTP/1.1\r\nHost: a\r\nCookie: ${ada.cookie}\r\n\r\n`);
-  await until(() => connection.text.includes('event:ready'), 'the stream');
-  connection.write('GARBAGE\r\n\r\n');
-  await until(() => connection.closed, 'the end of the connection');
-  t.equal(connection.text.match(/HTTP\/1\.1/g)?.length, 1);
-  t.notMatch(connection.text, 'problem');
+  for (const garbage of ['GARBAGE', 'CONNECT a:443 HTTP/1.1\r\nHost: a:443']) {
+    const connection = new RawConnection(t, node);
+    connection.write(`GET /boards/${boardId}/events HTTP/1.1\r\nHost: a\r\nCookie: ${ada.cookie}\r\n\r\n`);
+    await until(() => connection.text.includes('event:ready'), 'the stream');
+    connection.write(`${garbage}\r\n\r\n`);
+    await until(() => connection.closed, 'the end of the connection');
+    t.equal(connection.text.match(/HTTP\/1\.1/g)?.length, 1, garbage);
+    t.notMatch(connection.text, 'problem');
+  }
 });
 
 t.test('a client that leaves in the middle of its body is nobody’s trouble', async (t) => {
