@@ -35,10 +35,13 @@ export class Judge {
       return answer ? this.#judgeAnswer(request, answer) : [];
     });
     const last = requests[answers.length] ?? requests.at(-1);
+    // Behind what asks for another protocol nothing more is to be sent: Node takes it for that protocol.
+    const isUpgraded =
+      requests.length > 1 && requests.some(({ bytes }) => /^Upgrade:/im.test(bytes.toString('latin1')));
     const found = (rule: string, detail: string) =>
       findings.push({ rule, operation: last?.operation.title ?? '', detail });
     if (end === 'nonsense') found('what comes back is HTTP', fault ?? '');
-    if (end === 'no answer') found('every request is answered', `not within ${Math.round(ms)} ms`);
+    if (end === 'no answer' && !isUpgraded) found('every request is answered', `not within ${Math.round(ms)} ms`);
     const mayBeCut = requests.some(({ isWellFormed, bytes }) => !isWellFormed || bytes.length > 60_000);
     if (end === 'closed' && requests.length === 1 && !mayBeCut) found('every request is answered', 'closed instead');
     if (end === undefined && ms > this.#longestMs) {
