@@ -100,10 +100,11 @@ t.test('what is left is told in milliseconds of the database, and of what is not
   const [expired, soon, late] = await Promise.all(
     ['-1 hour', '10 seconds', '30 days'].map(async (ends) => (await addRows('sessions', 1, ends)).ids[0] ?? ''),
   );
-  const [never, infinite, ended] = (await addRows('tokens', 3, null)).ids;
-  await sql(`update tokens set expires_at = 'infinity' where id = $1`, [infinite]);
-  await sql(`update tokens set expires_at = '-infinity' where id = $1`, [ended]);
-  const ids = [expired, soon, late, never, infinite, ended].map((id) => id ?? '');
+  const [never, farAway, ended] = (await addRows('tokens', 3, null)).ids;
+  // The first and the last time that a token can end at.
+  await sql(`update tokens set expires_at = '9999-12-31 23:59:59Z' where id = $1`, [farAway]);
+  await sql(`update tokens set expires_at = '0001-01-01 00:00:00Z' where id = $1`, [ended]);
+  const ids = [expired, soon, late, never, farAway, ended].map((id) => id ?? '');
   const remaining = await readRemaining([...ids, randomUUID()]);
   const day = 86_400_000;
   const left = ids.map((id) => remaining.get(id) ?? Number.NaN);

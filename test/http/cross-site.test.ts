@@ -152,7 +152,7 @@ t.test('pages of allowed origins, and only they, read every answer, whatever it 
       [200, send('GET', '/session', { cookie, ...from })],
       [401, send('GET', '/session', from)],
       [404, send('GET', '/nothing', from)],
-      [404, send('PUT', `/boards/${boardId}`, { ...from, authorization: 'Bearer x' })],
+      [405, send('PUT', `/boards/${boardId}`, { ...from, authorization: 'Bearer x' })],
       [400, send('POST', '/guests', { 'sec-fetch-site': 'same-origin', ...from }, {})],
       [406, send('GET', `/boards/${boardId}/events`, { cookie, ...from, 'sec-fetch-site': 'none', accept: 'a/b' })],
       [200, send('GET', '/openapi.json', from)],
@@ -227,7 +227,7 @@ t.test('a preflight says what an allowed page may send, and tells others nothing
     t.equal(answer.headers.get('access-control-max-age'), '600');
   }
   const refused = await preflight(hostile);
-  sameProblem(t, refused, 'TB_NOT_FOUND');
+  sameProblem(t, refused, 'TB_METHOD_NOT_ALLOWED');
   isReadable(t, refused, hostile, 'hostile');
   for (const name of ['methods', 'headers']) t.equal(refused.headers.get(`access-control-allow-${name}`), null);
   t.equal((await send('OPTIONS', '/session', { origin: allowed })).status, 204, 'an OPTIONS that is no preflight');
@@ -235,7 +235,7 @@ t.test('a preflight says what an allowed page may send, and tells others nothing
   const closed = await startNode(t, database.url);
   const headers = { origin: allowed, 'access-control-request-method': 'GET' };
   const answer = await send('OPTIONS', '/session', headers, undefined, closed);
-  sameProblem(t, answer, 'TB_NOT_FOUND', { message: 'without a list there is no CORS' });
+  sameProblem(t, answer, 'TB_METHOD_NOT_ALLOWED', { message: 'without a list there is no CORS' });
   t.equal(answer.headers.get('vary'), null);
 });
 

@@ -91,7 +91,7 @@ t.test(
     t.strictSame(reaped(), [], 'nobody is taken for dead');
     t.strictSame(heard.actions(boardId).toSorted(), ['join', 'join'], 'and nobody has left');
     t.ok(await complete());
-    const cursor = streams[0]?.frames.find(({ id }) => id)?.id ?? '';
+    const cursor = streams[0]?.frames.find(({ event }) => event === 'changed')?.id ?? '';
     for (const node of nodes) {
       const resumed = await openStream(t, node.url, boardId, { ...bob, headers: { 'last-event-id': cursor } });
       await resumed.next('changed', ({ data }) => data.seq === start + 6);
