@@ -1,6 +1,6 @@
 // How many accounts one address may make: together on all nodes where there is a Redis, else on this one.
 
-import { LoggedFailures } from '../background/failures.ts';
+import { attempt, LoggedFailures } from '../background/failures.ts';
 import { Problem } from '../errors.ts';
 import { RateLimit } from '../http/rate-limit.ts';
 import type { Logger } from '../logger.ts';
@@ -64,14 +64,7 @@ export class AccountLimit {
 
   /** @returns undefined when nobody answers */
   async #takeShared(address: string): Promise<number | undefined> {
-    if (!this.#shared) return undefined;
-    try {
-      const waitMs = await this.#shared.take(address);
-      this.#failures.worked();
-      return waitMs;
-    } catch (error) {
-      this.#failures.failed(error);
-      return undefined;
-    }
+    const shared = this.#shared;
+    return shared && attempt(this.#failures, () => shared.take(address));
   }
 }

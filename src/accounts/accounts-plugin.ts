@@ -3,9 +3,11 @@
 import fastifyCookie from '@fastify/cookie';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import { LoggedFailures } from '../background/failures.ts';
 import { Problem } from '../errors.ts';
 import { problemResponses } from '../http/schemas.ts';
 import type { JwtIssuer } from '../jwt-issuers.ts';
+import { isUnavailable } from '../postgres/database-problem.ts';
 import { Sweeper } from '../postgres/sweeper.ts';
 import { RecentAnswers } from '../recent-answers.ts';
 import { AccountLimit } from './account-limit.ts';
@@ -80,9 +82,16 @@ export default fastifyPlugin(
     const { jwtIssuers, accountsPerMinute, tokensPerUser, guestDays, redisUrl } = options;
     await app.register(fastifyCookie);
     const store = createAccountStore(app.pool);
-    const sessions = createSessionStore(app.pool, ({ message }) => {
-      app.log.warn({ reason: message }, 'the end of a session was not put off; its next request tries again');
-    });
+    const failures = (owner: string, failing: string, healed: string) =>
+      new LoggedFailures({ log: app.log, owner, failing, healed, isOutage: isUnavailable });
+    const sessions = createSessionStore(
+      app.pool,
+      failures(
+        'sessions',
+        'ends of sessions are not put off; their next requests try again',
+        'ends of sessions are put off again',
+      ),
+    );
     const tokens = createTokenStore(app.pool, tokensPerUser);
     const limit = new AccountLimit({ perMinute: accountsPerMinute, redisUrl, log: app.log });
     app.decorate(
@@ -100,9 +109,14 @@ export default fastifyPlugin(
       sessions,
       tokens,
       tickets,
-      identities: createIdentityStore(app.pool, ({ message }) => {
-        app.log.warn({ reason: message }, 'a name was not taken over; the next request of its user tries again');
-      }),
+      identities: createIdentityStore(
+        app.pool,
+        failures(
+          'identities',
+          'names are not taken over; the next requests of their users try again',
+          'names are taken over again',
+        ),
+      ),
       verifyJwt: createJwtVerifier(jwtIssuers, app.log, (reason) => app.log.debug({ reason }, 'a JWT was refused')),
     });
 

@@ -2,6 +2,7 @@
 
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
+import { attempt, type Failures } from '../background/failures.ts';
 import type { Identity } from './jwt-verifier.ts';
 import { userColumns } from './session-store.ts';
 import type { User } from './user.ts';
@@ -18,15 +19,15 @@ export interface IdentityStore {
   findUser(identity: Identity): Promise<User>;
 }
 
-/** @param onRenameError hears why a name was not changed: the old one is good until the next request tries again */
-export function createIdentityStore(pool: Pool, onRenameError: (error: Error) => void): IdentityStore {
+/** @param renames hears when a name is not changed: the old one is good until the next request tries again */
+export function createIdentityStore(pool: Pool, renames: Failures): IdentityStore {
   return {
     async findUser(identity) {
       const found = (await find(pool, identity)) ?? (await create(pool, identity)) ?? (await find(pool, identity));
       const { isNamedBefore, ...user } = found as Found;
       const { name } = identity;
       if (name === undefined || name === user.name || !isNamedBefore) return user;
-      const renamed = await rename(pool, identity, name).catch(onRenameError);
+      const renamed = await attempt(renames, () => rename(pool, identity, name));
       return renamed ? { ...user, name } : user;
     },
   };

@@ -1,6 +1,7 @@
 // The SQL of sessions: who is signed in by which cookie, and until when.
 
 import type { Pool } from 'pg';
+import { attempt, type Failures } from '../background/failures.ts';
 import type { Caller } from './caller.ts';
 import { hashSecret } from './secret.ts';
 import type { User } from './user.ts';
@@ -33,8 +34,8 @@ export interface SessionStore {
   removeExpired(limit: number): Promise<number>;
 }
 
-/** @param onRenewalError hears why an end was not put off: the session stays as it was, and its next request tries again */
-export function createSessionStore(pool: Pool, onRenewalError: (error: Error) => void): SessionStore {
+/** @param renewals hears when an end is not put off: the session stays as it was, and its next request tries again */
+export function createSessionStore(pool: Pool, renewals: Failures): SessionStore {
   return {
     async find(secret) {
       const hash = hashSecret(secret);
@@ -49,7 +50,7 @@ export function createSessionStore(pool: Pool, onRenewalError: (error: Error) =>
       });
       if (!rows[0]) return undefined;
       const { credentialId, expiresAt, isDue, ...user } = rows[0];
-      const renewed = isDue ? await renew(pool, hash).catch(onRenewalError) : undefined;
+      const renewed = isDue ? await attempt(renewals, () => renew(pool, hash)) : undefined;
       return { user, credentialId, expiresAt: renewed ?? expiresAt };
     },
 

@@ -63,6 +63,22 @@ export class LoggedFailures implements Failures {
   }
 }
 
+/**
+ * For what a request does by the way, and does not fail for.
+ *
+ * @returns undefined when it has failed, which was told then
+ */
+export async function attempt<Value>(failures: Failures, work: () => Promise<Value>): Promise<Value | undefined> {
+  try {
+    const value = await work();
+    failures.worked();
+    return value;
+  } catch (error) {
+    failures.failed(error);
+    return undefined;
+  }
+}
+
 function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,8 +1,10 @@
 // Finds clients that have vanished without a word, on idle streams and on busy ones.
 
 import type { Socket } from 'node:net';
+import { LoggedFailures } from '../background/failures.ts';
+import { Task } from '../background/task.ts';
 import type { Logger } from '../logger.ts';
-import { connectionKey, readBusyConnections } from '../output/tcp-table.ts';
+import { connectionKey, isPassing, readBusyConnections } from '../output/tcp-table.ts';
 import type { Stream } from '../streams/stream.ts';
 
 /**
@@ -27,21 +29,33 @@ export class DeadPeers {
   readonly #log: Logger;
   /** Suspects, by connection: since when, and the count at the last look. */
   #suspects = new Map<string, { since: number; unanswered: number }>();
-  #timer: NodeJS.Timeout | undefined;
+  readonly #task: Task;
 
   /** @param options `streams` is iterated anew at each look */
   constructor({ streams, log }: { streams: Iterable<Stream>; log: Logger }) {
     this.#streams = streams;
     this.#log = log;
+    this.#task = new Task({
+      run: () => this.#look(),
+      // The suspects stay for the next look. Not sooner, as it reads a line for each connection of the host.
+      backoff: { firstMs: LOOK_INTERVAL_MS, lastMs: LOOK_INTERVAL_MS },
+      failures: new LoggedFailures({
+        log,
+        owner: 'dead peers',
+        failing: 'the connections of this host cannot be read; clients that vanish are found later',
+        healed: 'the connections of this host can be read again',
+        isOutage: isPassing,
+      }),
+    });
   }
 
   start(): void {
-    this.#timer ??= setInterval(() => void this.#look(), LOOK_INTERVAL_MS);
+    void this.#task.start();
   }
 
-  stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+  /** Resolves when the look under way has ended. */
+  async stop(): Promise<void> {
+    await this.#task.stop();
   }
 
   /** Call for each stream when it opens. */
@@ -49,14 +63,11 @@ export class DeadPeers {
     socket?.setKeepAlive(true, KEEPALIVE_IDLE_MS);
   }
 
-  async #look(): Promise<void> {
-    // What keeps one look from seeing anything passes, and the suspects stay for the next one.
-    const busy = await readBusyConnections().catch(() => 'unreadable' as const);
-    if (busy === 'unreadable') return;
+  async #look(): Promise<number | undefined> {
+    const busy = await readBusyConnections();
     if (!busy) {
-      this.stop();
       this.#log.info({}, 'this system does not tell of unanswered packets; busy streams end at their maximum age');
-      return;
+      return undefined;
     }
     const now = performance.now();
     const suspects = new Map<string, { since: number; unanswered: number }>();
@@ -69,6 +80,7 @@ export class DeadPeers {
     this.#suspects = suspects;
     const dead = new Set([...suspects].filter(([, { since }]) => now - since >= SILENCE_MS).map(([key]) => key));
     if (dead.size > 0) this.#abandon(dead);
+    return LOOK_INTERVAL_MS;
   }
 
   #abandon(dead: Set<string>): void {

@@ -51,8 +51,7 @@ export default fastifyPlugin(
     });
     app.addHook('onClose', async () => {
       heartbeat.stop();
-      deadPeers.stop();
-      await registry.stop();
+      await Promise.all([deadPeers.stop(), registry.stop()]);
     });
   },
   { name: 'liveness', dependencies: ['streams'] },

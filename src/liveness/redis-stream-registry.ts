@@ -113,7 +113,7 @@ export class RedisStreamRegistry implements StreamRegistry {
         return { streamId, boardId, userId, node };
       });
     } catch (error) {
-      throw new RegistryUnavailable('Redis did not answer', { cause: error });
+      throw new RegistryUnavailable(`Redis did not answer: ${(error as Error).message}`, { cause: error });
     }
   }
 

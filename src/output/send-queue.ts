@@ -8,7 +8,7 @@ const SHARED_FOR_MS = 500;
 
 let look: { at: number; queues: Promise<Map<string, number>> } | undefined;
 
-/** @returns bytes, 0 when nothing is on its way or the kernel does not tell */
+/** @returns bytes, 0 when nothing is on its way, the kernel does not tell, or its table cannot be read now */
 export async function readSendQueue(socket: Socket): Promise<number> {
   const now = performance.now();
   if (!look || now - look.at > SHARED_FOR_MS) look = { at: now, queues: readQueues() };
@@ -17,6 +17,7 @@ export async function readSendQueue(socket: Socket): Promise<number> {
 }
 
 async function readQueues(): Promise<Map<string, number>> {
+  // Whoever looks for dead peers reads the same table, and tells why it cannot be read.
   const connections = (await readBusyConnections().catch(() => undefined)) ?? [];
   return new Map(connections.map(({ key, unacknowledged }) => [key, unacknowledged]));
 }

@@ -21,7 +21,7 @@ export function connectionKey({ localPort, remoteAddress, remotePort }: Partial<
 
 /**
  * @returns the established connections that wait for the peer; undefined where the kernel does not tell (not Linux)
- * @throws when no file descriptor or memory is left to read it with
+ * @throws when no file descriptor or memory is left to read it with ({@link isPassing}), or it cannot be understood
  */
 export async function readBusyConnections(): Promise<BusyConnection[] | undefined> {
   // A kernel without IPv6 has only the first.
@@ -33,12 +33,17 @@ const passingErrors = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
 
 /** @returns undefined when there is no such table, or it may not be read */
 async function readTable(path: string): Promise<BusyConnection[] | undefined> {
-  try {
-    return parseTcpTable(await readFile(path, 'latin1'));
-  } catch (error) {
-    if (passingErrors.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  const text = await readFile(path, 'latin1').catch((error: NodeJS.ErrnoException) => {
+    if (isPassing(error)) throw error;
     return undefined;
-  }
+  });
+  // A table that is no such table is a fault, and not the lack of one.
+  return text === undefined ? undefined : parseTcpTable(text);
+}
+
+/** @returns true for what keeps one look from seeing anything, and not the next */
+export function isPassing(error: unknown): boolean {
+  return passingErrors.has((error as NodeJS.ErrnoException).code ?? '');
 }
 
 /** Columns: `sl local rem st tx:rx tr:tm retrnsmt uid timeout …`, where `timeout` counts unanswered window probes. */

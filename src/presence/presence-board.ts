@@ -45,10 +45,16 @@ export class PresenceBoard {
   /** Set while the registry is being read: these changes may be in the answer or not. */
   #heardMeanwhile: BoardChange[] | undefined;
   #notBefore = 0;
+  /** Nothing that the turn needed was out of reach. */
+  #isWhole = true;
 
   constructor(options: PresenceBoardOptions) {
     this.#options = options;
-    this.#task = new Task({ run: () => this.#turn(), failures: options.failures });
+    const { failures } = options;
+    this.#task = new Task({
+      run: () => this.#turn(),
+      failures: { failed: (error) => failures.failed(error), worked: () => this.#isWhole && failures.worked() },
+    });
     this.#users = new PresentUsers(options.handoverMs);
   }
 
@@ -106,6 +112,7 @@ export class PresenceBoard {
     const early = this.#notBefore - performance.now();
     if (early > 0) return early;
     this.#notBefore = performance.now() + Math.max(LEAST_INTERVAL_MS, this.#streams.size * INTERVAL_MS_PER_STREAM);
+    this.#isWhole = true;
     if (this.#mustRead) await this.#read();
     // Together with the streams: the user of each is among them.
     const streams = [...this.#streams.keys()];
@@ -123,9 +130,10 @@ export class PresenceBoard {
     try {
       this.#users.replace(await this.#options.read());
       for (const change of heardMeanwhile) this.#apply(change);
-    } catch {
-      // The registry itself says so. What is known stays, and the streams of this node are known anyway.
+    } catch (error) {
+      // What is known stays, and the streams of this node are known anyway.
       this.#mustRead = true;
+      this.#lacks(error);
     }
     this.#heardMeanwhile = undefined;
   }
@@ -135,10 +143,17 @@ export class PresenceBoard {
     try {
       const users = await this.#options.nameUsers(userIds);
       return new Map(users.map((user) => [user.id, user]));
-    } catch {
+    } catch (error) {
+      this.#lacks(error);
       const told = userIds.flatMap((id) => this.#told.get(id) ?? []);
       return new Map(told.map((user) => [user.id, user]));
     }
+  }
+
+  /** Tells of it, and nobody waits for it: a turn that ended here would keep back what is known. */
+  #lacks(error: unknown): void {
+    this.#isWhole = false;
+    this.#options.failures.failed(error);
   }
 
   async #tell(streams: Stream[], users: Map<string, PresentUser>, total: number): Promise<void> {

@@ -2,6 +2,8 @@
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import { LoggedFailures } from '../background/failures.ts';
+import { isUnavailable } from '../postgres/database-problem.ts';
 import { createNameStore } from './name-store.ts';
 import { Presence } from './presence.ts';
 import { UserNames } from './user-names.ts';
@@ -16,7 +18,16 @@ declare module 'fastify' {
 export default fastifyPlugin(
   async (app: FastifyInstance, { handoverSeconds }: { handoverSeconds: number }) => {
     const { registry, openStreams, pool } = app;
-    const names = new UserNames(createNameStore(pool));
+    const names = new UserNames(
+      createNameStore(pool),
+      new LoggedFailures({
+        log: app.log,
+        owner: 'names',
+        failing: 'the names of users cannot be read again; presence shows those that it has',
+        healed: 'the names of users can be read again',
+        isOutage: isUnavailable,
+      }),
+    );
     const presence = new Presence({
       registry,
       handoverMs: handoverSeconds * 1000,

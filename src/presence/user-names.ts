@@ -2,6 +2,7 @@
 
 import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
+import { attempt, type Failures } from '../background/failures.ts';
 import type { PresentUser } from '../streams/frame.ts';
 import type { NameStore } from './name-store.ts';
 
@@ -15,11 +16,14 @@ const DELETED = 'Deleted user';
 
 export class UserNames {
   readonly #store: NameStore;
+  readonly #rereading: Failures;
   readonly #known = new LRUCache<string, { name: string; readAt: number }>({ max: MOST_NAMES });
   readonly #lookup = pLimit(QUERIES_AT_ONCE);
 
-  constructor(store: NameStore) {
+  /** @param rereading hears how the reading of old names goes, for which nobody waits */
+  constructor(store: NameStore, rereading: Failures) {
     this.#store = store;
+    this.#rereading = rereading;
   }
 
   /**
@@ -45,7 +49,7 @@ export class UserNames {
       stale.push(id);
     }
     // When it fails they stay as they are until they are old again.
-    if (stale.length > 0) void this.#read(stale).catch(() => {});
+    if (stale.length > 0) void attempt(this.#rereading, () => this.#read(stale));
     if (unknown.length > 0) for (const [id, name] of await this.#read(unknown)) names.set(id, name);
     return userIds.map((id) => ({ id, name: names.get(id) ?? DELETED }));
   }

@@ -54,6 +54,7 @@ export class SharedRateLimit {
 
   /** Waits for nothing: it connects when Redis is there. */
   start(): void {
+    // Rejects if the first attempt fails; it goes on trying, and whoever takes a token hears why there is none.
     this.#client.connect().catch(() => {});
   }
 

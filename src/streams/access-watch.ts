@@ -40,20 +40,19 @@ interface Credential {
 export class AccessWatch {
   readonly #lookup: BatchedLookup<number>;
   readonly #credentials = new Map<string, Credential>();
+  readonly #failures: LoggedFailures;
   readonly #sweep: Task;
 
   constructor({ readRemaining, log }: AccessWatchOptions) {
     this.#lookup = new BatchedLookup(readRemaining);
-    this.#sweep = new Task({
-      run: (stopping) => this.#checkAll(stopping),
-      failures: new LoggedFailures({
-        log,
-        owner: 'access watch',
-        failing: 'sessions and tokens cannot be looked up; streams stay open as they are',
-        healed: 'sessions and tokens can be looked up again',
-        isOutage: isUnavailable,
-      }),
+    this.#failures = new LoggedFailures({
+      log,
+      owner: 'access watch',
+      failing: 'sessions and tokens cannot be looked up; streams stay open as they are',
+      healed: 'sessions and tokens can be looked up again',
+      isOutage: isUnavailable,
     });
+    this.#sweep = new Task({ run: (stopping) => this.#checkAll(stopping), failures: this.#failures });
   }
 
   start(): void {
@@ -111,8 +110,12 @@ export class AccessWatch {
   }
 
   #checkSoon(ids: string[]): void {
-    // What fails now is looked up by the sweep, which says so when it fails too.
-    this.#check(ids).catch(() => this.#sweep.wake());
+    this.#check(ids).catch((error) => {
+      if (this.#sweep.isStopping) return;
+      // Told here as well: of an end that could not be carried out the sweep would see nothing any more.
+      this.#failures.failed(error);
+      this.#sweep.wake();
+    });
   }
 
   async #check(ids: string[]): Promise<void> {

@@ -5,6 +5,7 @@ import { createSession } from 'better-sse';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import type { LimitFunction } from 'p-limit';
 import { uuidv7 } from 'uuidv7';
+import type { LoggedFailures } from '../background/failures.ts';
 import type { WaitingBytes } from '../output/waiting-bytes.ts';
 import { type Admission, type AdmissionOptions, type AdmissionRequest, admit } from './admission.ts';
 import { closeFrame } from './frame.ts';
@@ -24,6 +25,8 @@ export interface StreamOpenerOptions extends AdmissionOptions {
   snapshotReads: LimitFunction;
   /** @returns undefined when the user may not see the board */
   readSnapshot: (userId: string, boardId: string) => Promise<Snapshot | undefined>;
+  /** Of the resets of all streams. */
+  resetFailures: LoggedFailures;
 }
 
 export interface StreamRequest extends Omit<AdmissionRequest, 'readSnapshot'> {
@@ -86,14 +89,16 @@ async function takeOver(
 
 /** In one tick with the last look at what the stream goes by, so that no change of it is missed. */
 function startStream(
-  { hub, openStreams, heartbeatSeconds, places }: StreamOpenerOptions,
+  { hub, openStreams, heartbeatSeconds, places, resetFailures }: StreamOpenerOptions,
   { userId, boardId, lastEventId, readSnapshot }: AdmissionRequest,
   { board, access, epoch, extent, admittedAt, snapshot, release }: Admission,
   connection: SseConnection,
   log: FastifyBaseLogger,
 ): void {
+  const id = uuidv7();
+  const ownFailures = resetFailures.of(id);
   const stream: Stream = new Stream({
-    id: uuidv7(),
+    id,
     userId,
     connection,
     hub,
@@ -102,8 +107,11 @@ function startStream(
     heartbeatSeconds,
     readMembership: () => places.membershipOf(userId, boardId),
     readSnapshot,
+    resetFailures: ownFailures,
     onEnd: (reason, error) => {
-      if (error) log.error({ err: error, streamId: stream.id }, 'stream failed');
+      if (error) log.error({ err: error, streamId: id }, 'stream failed');
+      // What has ended waits for no reset any more.
+      ownFailures.worked();
       release();
       openStreams.delete(stream, reason);
     },

@@ -4,6 +4,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import pLimit from 'p-limit';
 import { Type } from 'typebox';
 import type { User } from '../accounts/user.ts';
+import { LoggedFailures } from '../background/failures.ts';
 import { notFound, Problem } from '../errors.ts';
 import { clientAddress, isKnownClient } from '../http/client-address.ts';
 import { asProblem, sendProblem } from '../http/problem-plugin.ts';
@@ -42,6 +43,14 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
     limits: new StreamLimits(options.limits),
     places: new Places(options.readPlaces),
     snapshotReads: pLimit(SNAPSHOTS_AT_ONCE),
+    resetFailures: new LoggedFailures({
+      log: app.log,
+      owner: 'resets',
+      failing: 'what a reset needs cannot be read; the streams that are due for one wait, and stay open',
+      healed: 'no stream waits for its reset any more',
+      // Also that there is no room for a snapshot now.
+      isOutage: (error) => asProblem(error).status === 503,
+    }),
     waitingBytes: app.waitingBytes,
   };
 

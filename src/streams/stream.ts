@@ -1,6 +1,7 @@
 // One open SSE response, from `ready` to the last frame.
 
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Failures } from '../background/failures.ts';
 import { formatCursor } from '../events/cursor.ts';
 import type { CloseReason, EndReason } from './close-reason.ts';
 import { type Chunk, closeFrame, type ResetReason, readyFrame, resetFrame } from './frame.ts';
@@ -48,6 +49,8 @@ export interface StreamOptions {
   readMembership: () => Promise<Membership | undefined>;
   /** Set when the client asked for `?snapshot=true`: in place of every `reset`. Undefined when access has ended. */
   readSnapshot?: (() => Promise<Snapshot | undefined>) | undefined;
+  /** Hears how these two go when they are read for a reset. */
+  resetFailures: Failures;
   /** Called once, when nothing more will be sent; with the error when the reason is `failed`. */
   onEnd: (reason: EndReason, error?: unknown) => void;
 }
@@ -286,18 +289,21 @@ export class Stream implements BoardStream {
    * user's membership, and another history may never have had its beginning: so both are looked up again (E6).
    */
   async #sendReset(reason: ResetReason): Promise<void> {
-    const { connection, hub, readSnapshot, readMembership } = this.#options;
+    const { connection, hub, readSnapshot, readMembership, resetFailures } = this.#options;
     const { epoch } = hub;
     let snapshot: Snapshot | undefined;
     let membership: Membership | undefined;
     try {
       snapshot = await readSnapshot?.();
       membership = readSnapshot ? snapshot : await readMembership();
-    } catch {
-      // The database is away; whoever reads the log says so. Until then the stream stays open.
+    } catch (error) {
+      // Until it can be read the stream stays open. What failed because it has ended meanwhile is nobody's business.
+      if (!this.#isReplaying()) return;
+      resetFailures.failed(error);
       await delay(RETRY_MS, undefined, { ref: false });
       return;
     }
+    resetFailures.worked();
     if (!this.#goesOnFrom(membership, epoch)) {
       snapshot?.release();
       return;

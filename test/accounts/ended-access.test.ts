@@ -6,6 +6,7 @@ import t, { type Test } from 'tap';
 import { createCredentialStore } from '../../src/accounts/credential-store.ts';
 import { createSessionStore } from '../../src/accounts/session-store.ts';
 import { useDatabase } from '../helpers/node.ts';
+import { unheard } from '../helpers/unheard.ts';
 import { until } from '../helpers/until.ts';
 
 const database = await useDatabase(t);
@@ -92,7 +93,7 @@ t.test('what has expired is swept away in silence', async (t) => {
   const announced = await listen(t);
   await addRows('sessions', 20, '-1 second');
   await addRows('sessions', 1);
-  t.equal(await createSessionStore(database.pool, () => {}).removeExpired(100), 20);
+  t.equal(await createSessionStore(database.pool, unheard).removeExpired(100), 20);
   t.same((await announced()).payloads, []);
 });
 

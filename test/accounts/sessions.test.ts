@@ -6,6 +6,7 @@ import { createTokenStore } from '../../src/accounts/token-store.ts';
 import { Client } from '../helpers/client.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
+import { unheard } from '../helpers/unheard.ts';
 import { until } from '../helpers/until.ts';
 
 const database = await useDatabase(t);
@@ -111,7 +112,7 @@ t.test('what has ended is removed, a few rows at a time', async (t) => {
   await database.sql(`insert into tokens (token_hash, user_id, name) values (sha256('never'), $1, 'n')`, [ada.user.id]);
   const left = (table: string) =>
     database.sql(`select from ${table} where user_id = $1`, [ada.user.id]).then(({ length }) => length);
-  const stores = { sessions: createSessionStore(database.pool, () => {}), tokens: createTokenStore(database.pool, 50) };
+  const stores = { sessions: createSessionStore(database.pool, unheard), tokens: createTokenStore(database.pool, 50) };
   for (const table of tables) t.equal(await stores[table].removeExpired(15), 15);
   t.same(await Promise.all(tables.map(left)), [16, 16]);
   await startNode(t, database.url);

@@ -8,11 +8,11 @@ import { Broadcasts } from '../../src/broadcasts/broadcasts.ts';
 import { AccessWatch } from '../../src/streams/access-watch.ts';
 import { Hub } from '../../src/streams/hub.ts';
 import type { Stream } from '../../src/streams/stream.ts';
+import { unheard } from '../helpers/unheard.ts';
 import { until } from '../helpers/until.ts';
 
 const silent = { info: () => {}, warn: () => {} };
 const boardId = '01a203b6-1fa0-7192-875a-07443cb85f66';
-const untold = { failed: () => {}, worked: () => {} };
 
 /** Work that stands still in each run until it is told to go on. */
 class Gate {
@@ -62,7 +62,7 @@ function startHub(t: Test, gate: Gate, heads = new Map<string, number>()) {
 /** What each of them is asked for, and how: with the gate in the middle of its run. */
 const askers: Record<string, (t: Test, gate: Gate) => Promise<() => void>> = {
   'a task': async (t, gate) => {
-    const task = new Task({ run: async () => void (await gate.pass()) as undefined, failures: untold });
+    const task = new Task({ run: async () => void (await gate.pass()) as undefined, failures: unheard });
     t.teardown(() => task.stop());
     return () => task.wake();
   },
@@ -134,7 +134,7 @@ t.test('all that is asked for in one tick is one run, and none begins in that ti
       runs += 1;
       return undefined;
     },
-    failures: untold,
+    failures: unheard,
   });
   for (let asked = 0; asked < 10; asked += 1) task.wake();
   t.equal(runs, 0);
@@ -148,7 +148,7 @@ t.test('all that is asked for in one tick is one run, and none begins in that ti
 });
 
 t.test('a run that asks for itself again leaves the event loop to others', async (t) => {
-  const task: Task = new Task({ run: async () => 0, failures: untold });
+  const task: Task = new Task({ run: async () => 0, failures: unheard });
   task.wake();
   for (let turn = 0; turn < 10; turn += 1) await nextTurn();
   await task.stop();
@@ -202,7 +202,7 @@ t.test('what fails is tried again by itself, later each time, and told once', as
 
 t.test('it is over when the run under way has ended, and a pause holds nobody up', async (t) => {
   const gate = new Gate();
-  const task = new Task({ run: async () => void (await gate.pass()) as undefined, failures: untold });
+  const task = new Task({ run: async () => void (await gate.pass()) as undefined, failures: unheard });
   task.wake();
   await until(() => gate.runs === 1, 'a run');
   let isOver = false;
@@ -217,7 +217,7 @@ t.test('it is over when the run under way has ended, and a pause holds nobody up
     run: async () => {
       throw new Error('away');
     },
-    failures: untold,
+    failures: unheard,
     backoff: { firstMs: 60_000, lastMs: 60_000 },
   });
   await failing.start();
