@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { type Backoff, drawBackoffMs } from '../background/backoff.ts';
 import type { Logger } from '../logger.ts';
+import { isUnavailable } from './database-problem.ts';
 
 const PROBE_INTERVAL_MS = 5000;
 const ANSWER_TIMEOUT_MS = 2000;
@@ -39,6 +40,7 @@ export class DedicatedConnection {
   #started: Promise<void> | undefined;
   #running: Promise<void> | undefined;
   #failures = 0;
+  #toldRefusal = false;
 
   constructor(options: DedicatedConnectionOptions) {
     this.#options = options;
@@ -74,7 +76,12 @@ export class DedicatedConnection {
       const error = await this.#connectOnce(onFirst);
       if (this.#stopping.signal.aborted) return;
       const retryInMs = drawBackoffMs(this.#failures, BACKOFF);
-      if (this.#failures === 0) log.warn({ connection: name, reason: error.message, retryInMs }, 'connection lost');
+      const told = { connection: name, reason: error.message, retryInMs };
+      // The outage passes by itself. What somebody has to mend before it can, is told in the middle of it too.
+      const isNews = isRefusal(error) && !this.#toldRefusal;
+      if (this.#failures === 0) log.warn(told, 'connection lost');
+      else if (isNews) log.warn(told, 'the database is there, and refuses the connection');
+      this.#toldRefusal ||= isNews;
       this.#failures += 1;
       await delay(retryInMs, undefined, { signal: this.#stopping.signal }).catch(() => {});
     }
@@ -136,7 +143,13 @@ export class DedicatedConnection {
       this.#options.log.info({ connection: this.#options.name, afterFailures: this.#failures }, 'connection is back');
     }
     this.#failures = 0;
+    this.#toldRefusal = false;
   }
+}
+
+/** @returns true for what the server says of a wrong password, a missing grant and the like */
+function isRefusal(error: Error): boolean {
+  return error instanceof pg.DatabaseError && !isUnavailable(error);
 }
 
 async function rejectWith(lost: Promise<Error>): Promise<never> {
