@@ -7,6 +7,7 @@ import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { LoggedFailures } from '../../src/background/failures.ts';
 import { DeadPeers } from '../../src/liveness/dead-peers.ts';
+import { Outage } from '../../src/liveness/outage.ts';
 import { DedicatedConnection } from '../../src/postgres/dedicated-connection.ts';
 import { UserNames } from '../../src/presence/user-names.ts';
 import { Client } from '../helpers/client.ts';
@@ -222,6 +223,32 @@ t.test('a connection that the database refuses after an outage is told of once m
     { level: 30, connection: 'refused', msg: 'connection is back' },
   ]);
   t.equal(lines.length, 3);
+});
+
+t.test('what Redis refuses after an outage is told of once more (E8)', (t) => {
+  const { log, lines } = recordingLog();
+  const outage = new Outage({ log });
+  const reply = (message: string) => Object.assign(new Error(message), { name: 'ReplyError' });
+  for (const part of ['lease', 'changes', 'reaper'] as const) outage.recovered(part);
+  outage.failed('lease', new Error('connect ECONNREFUSED'));
+  outage.failed('lease', reply('LOADING Redis is loading the dataset in memory'));
+  for (const part of ['lease', 'changes'] as const) outage.failed(part, reply('NOPERM no permissions to run hset'));
+  outage.recovered('lease');
+  outage.recovered('changes');
+  outage.failed('reaper', new TypeError('x is not a function'));
+  outage.failed('reaper', new TypeError('x is not a function'));
+  outage.recovered('reaper');
+  t.strictSame(
+    lines.map(({ msg }) => String(msg).replace(/;.*/, '')),
+    [
+      'redis is away: connect ECONNREFUSED',
+      'redis does not work: NOPERM no permissions to run hset',
+      'redis is back',
+      'redis is away: x is not a function',
+      'redis is back',
+    ],
+  );
+  t.end();
 });
 
 t.test('a session is good whose end cannot be put off, and the log says so once (E6)', async (t) => {
