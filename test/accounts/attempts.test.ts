@@ -192,6 +192,8 @@ t.test('an IPv6 client is its network: it has 2^64 addresses', async (t) => {
     ['127.0.0.1', '192.0.2.7, 192.0.2.8', '127.0.0.1'],
     ['127.0.0.1', ['192.0.2.7', '192.0.2.8'], '127.0.0.1'],
     ['127.0.0.1', '', '127.0.0.1'],
+    [undefined, undefined, ''],
+    [undefined, '192.0.2.7', '192.0.2.7'],
   ] as const) {
     t.equal(addressKey(socket, named as string | string[] | undefined), key, `${socket} ${named}`);
   }

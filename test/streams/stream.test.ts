@@ -460,6 +460,46 @@ t.test('of many requests at once no more get a stream than may have one (E5)', a
   t.equal((await settled(await openMany(full, ada, 5))).length, 5);
 });
 
+t.test('a client that has left before it is known who it was is nobody’s trouble (E5)', async (t) => {
+  const own = await startNode(t, database.url);
+  const guest = await Client.signUp(own, 'Eve');
+  const boardId = await guest.createBoard();
+  const { pool, server } = own.app;
+  const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
+  const body = '{"email":"eve@example.org","password":"correct horse"}';
+  for (const request of [
+    `GET /boards/${boardId}/events HTTP/1.1\r\n`,
+    `PATCH /users/me HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n`,
+  ]) {
+    const accepted = once(server, 'connection') as Promise<[net.Socket]>;
+    const client = net.connect(own.port, '127.0.0.1');
+    client.on('error', () => {});
+    let isTold = false;
+    // Who is calling is found out when the socket has no other end any more.
+    pool.query = (async (...args: unknown[]) => {
+      const answer = await query(...args);
+      if ((args[0] as { name?: string }).name === 'session-find') {
+        const [socket] = await accepted;
+        client.resetAndDestroy();
+        await until(() => socket.destroyed, 'the end of the connection');
+        isTold = true;
+      }
+      return answer;
+    }) as typeof pool.query;
+    client.write(
+      `${request}Host: localhost\r\nCookie: ${guest.cookie}\r\n\r\n${request.startsWith('PATCH') ? body : ''}`,
+    );
+    await until(() => isTold, 'the question who is calling');
+    pool.query = query as typeof pool.query;
+  }
+  // After what comes later has been answered, whatever came of those is in the log.
+  await until(async () => (await guest.get('/session')).status !== 503, 'an answer');
+  t.strictSame(
+    own.logged.filter(({ level }) => Number(level) >= 50),
+    [],
+  );
+});
+
 t.test(
   'guests and new accounts of one address have a part of the node, and leave the rest to others (E5)',
   async (t) => {
