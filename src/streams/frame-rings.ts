@@ -10,7 +10,7 @@ export interface FrameRingsOptions {
 }
 
 interface Ring {
-  /** Rising by one. */
+  /** Rising by one; all of them can be told. */
   frames: EventFrame[];
   bytes: number;
   /** What was given last: all who come back to one place get the same bytes. */
@@ -32,12 +32,13 @@ export class FrameRings {
     return this.#bytes;
   }
 
-  /** @param frames rising by one; what does not follow on what is kept replaces it */
+  /** @param frames rising; what does not follow on what is kept replaces it */
   add(boardId: string, frames: EventFrame[]): void {
     const before = this.#take(boardId);
-    const follows = before && before.frames.at(-1)?.seq === (frames[0]?.seq ?? 0) - 1;
+    const start = startOfKept(frames);
+    const follows = before && start === 0 && before.frames.at(-1)?.seq === (frames[0]?.seq ?? 0) - 1;
     const ring: Ring = follows ? { frames: before.frames, bytes: before.bytes } : { frames: [], bytes: 0 };
-    for (const frame of frames) {
+    for (const frame of frames.slice(start)) {
       ring.frames.push(frame);
       ring.bytes += frame.text?.length ?? 0;
     }
@@ -79,4 +80,19 @@ export class FrameRings {
     this.#bytes -= ring?.bytes ?? 0;
     return ring;
   }
+}
+
+/**
+ * What comes before a hole cannot be continued. And an event that cannot be told now, as it takes too long, may be told
+ * at the next look: kept here, it would reset everyone who comes back, for as long as the board is quiet.
+ *
+ * @returns the index from which on the frames rise by one and can all be told
+ */
+function startOfKept(frames: EventFrame[]): number {
+  let start = 0;
+  for (const [index, { seq, text }] of frames.entries()) {
+    if (index > 0 && seq - 1 !== frames[index - 1]?.seq) start = index;
+    if (text === undefined) start = index + 1;
+  }
+  return start;
 }

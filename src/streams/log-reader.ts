@@ -43,7 +43,10 @@ export class LogReader {
   /** Boards whose log may have grown. */
   readonly #dirty = new Set<string>();
   readonly #pages = new PageQueue();
-  /** By place. What a page holds never changes, as long as the history is the same; the last one grows. */
+  /**
+   * By place. What such a page holds never changes, as long as the history is the same; the last one grows. None in which
+   * an event cannot be told: what took too long may be told at the next look.
+   */
   readonly #kept = new LRUCache<string, FrameBatch>({
     maxSize: KEPT_PAGE_BYTES,
     // Its frames, and all of them in one piece.
@@ -172,13 +175,14 @@ export class LogReader {
     for (const [index, { boardId, after, resolve }] of pages.entries()) {
       const found = entries[index] ?? [];
       let page: FrameBatch | undefined;
+      // Nothing that throws may stand outside: the pages after this one would be waited for until their streams end.
       try {
         page = found.length > 0 ? this.#options.encode(boardId, found) : undefined;
+        if (page && found.every(({ json }) => json !== undefined)) this.#kept.set(placeOf(boardId, after), page);
       } catch (error) {
         faults.push(error);
       }
       resolve(page);
-      if (page) this.#kept.set(placeOf(boardId, after), page);
     }
     return faults;
   }

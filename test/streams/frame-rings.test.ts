@@ -33,6 +33,31 @@ t.test('what does not follow replaces what was kept, so that there is no hole (E
   t.strictSame(seqs(rings.after('a', 6)), [7, 8]);
 });
 
+t.test('what cannot be told is not kept, nor what is before it: it may be told by then (E2, E5)', async (t) => {
+  const untold = (seq: number): EventFrame => ({ seq, text: undefined });
+  const rings = new FrameRings({ bytesPerBoard: 1000, bytesPerNode: 1000 });
+  rings.add('a', frames(1, 2));
+  rings.add('a', [...frames(3, 3), untold(4), ...frames(5, 6)]);
+  t.equal(rings.bytes, 20);
+  t.equal(rings.after('a', 3), undefined);
+  t.strictSame(seqs(rings.after('a', 4)), [5, 6]);
+  rings.add('a', [untold(7)]);
+  t.equal(rings.bytes, 0);
+  t.equal(rings.after('a', 6), undefined);
+  rings.add('a', frames(8, 9));
+  t.strictSame(seqs(rings.after('a', 7)), [8, 9]);
+});
+
+t.test('frames with a hole among them are kept from after the hole on (E2)', async (t) => {
+  const rings = new FrameRings({ bytesPerBoard: 1000, bytesPerNode: 1000 });
+  rings.add('a', frames(1, 2));
+  rings.add('a', [...frames(3, 4), ...frames(6, 7)]);
+  t.equal(rings.bytes, 20);
+  for (const before of [0, 2, 4]) t.equal(rings.after('a', before), undefined);
+  t.strictSame(seqs(rings.after('a', 5)), [6, 7]);
+  t.strictSame(seqs(rings.after('a', 6)), [7]);
+});
+
 t.test('in all no more than the limit is kept, and the quietest board goes first (E5)', async (t) => {
   const rings = new FrameRings({ bytesPerBoard: 100, bytesPerNode: 60 });
   rings.add('a', frames(1, 2));
