@@ -29,6 +29,8 @@ export class Task {
   #running: Promise<void> | undefined;
   #first: Promise<void> | undefined;
   #isAsked = false;
+  /** Since the run under way began, or the last one: if it fails, the next one waits for nothing. */
+  #isHurried = false;
   #isBackingOff = false;
   #endPause: (() => void) | undefined;
   #failures = 0;
@@ -58,14 +60,18 @@ export class Task {
     this.#begin();
   }
 
-  /** The same, and at once after a failure too: for whoever hears that what failed is back. */
+  /**
+   * The same, and at once after a failure too, also of the run under way, which may hang on what was there before: for
+   * whoever hears that what failed is back.
+   */
   hurry(): void {
     this.wake();
     this.retryNow();
   }
 
-  /** When the last run has failed, the next one begins now. Asks for none by itself. */
+  /** When the last run has failed, or the one under way will, the next one begins at once. Asks for none by itself. */
   retryNow(): void {
+    this.#isHurried = true;
     if (this.#isBackingOff) this.#endPause?.();
   }
 
@@ -95,6 +101,7 @@ export class Task {
     if (this.isStopping) return 0;
     const { run, failures, backoff = DEFAULT_BACKOFF } = this.#options;
     this.#isAsked = false;
+    this.#isHurried = false;
     try {
       const pauseMs = await run(this.#stopping.signal);
       this.#failures = 0;
@@ -114,7 +121,7 @@ export class Task {
   async #pause(ms: number): Promise<void> {
     if (this.isStopping) return;
     // Never without a turn of the event loop, or a task that has always more to do would be the only one.
-    if (ms <= 0 || (this.#isAsked && !this.#isBackingOff)) return nextTurn();
+    if (ms <= 0 || (this.#isBackingOff ? this.#isHurried : this.#isAsked)) return nextTurn();
     await new Promise<void>((resolve) => {
       const timer = ms === Infinity ? undefined : setTimeout(resolve, ms);
       this.#endPause = () => {

@@ -166,6 +166,7 @@ export class Hub {
     this.learnEpoch(epoch);
     this.#sweep.hurry();
     this.#startOver.retryNow();
+    this.#reader.retryNow();
   }
 
   /** Compares the heads of all open boards as of now or later, and reads where this node is behind. Returns at once. */

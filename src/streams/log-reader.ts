@@ -98,6 +98,11 @@ export class LogReader {
     return page;
   }
 
+  /** For whoever hears that the database is back: what could not be read is read at once. */
+  retryNow(): void {
+    this.#task.retryNow();
+  }
+
   /** Reads nothing until {@link resume}; what a read under way brings is thrown away, and asked for again. */
   pause(): void {
     this.#isPaused = true;
@@ -107,7 +112,8 @@ export class LogReader {
 
   resume(): void {
     this.#isPaused = false;
-    this.#task.wake();
+    // The database has just answered.
+    this.#task.hurry();
   }
 
   /** Resolves when the read under way has ended. */

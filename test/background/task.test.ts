@@ -200,6 +200,79 @@ t.test('what fails is tried again by itself, later each time, and told once', as
   );
 });
 
+for (const ask of ['hurry', 'retryNow'] as const) {
+  t.test(`who hears during a run that what then fails is back waits for no backoff (${ask}) (E4)`, async (t) => {
+    const gate = new Gate();
+    const task = new Task({
+      run: async () => {
+        await gate.pass();
+        if (gate.runs <= 2) throw new Error('away');
+        return undefined;
+      },
+      failures: unheard,
+      backoff: { firstMs: 60_000, lastMs: 60_000 },
+    });
+    t.teardown(() => {
+      gate.open();
+      return task.stop();
+    });
+    task.wake();
+    await until(() => gate.runs === 1, 'the run that hangs');
+    task[ask]();
+    gate.next();
+    await until(() => gate.runs === 2, 'the next run, at once', 1000);
+    gate.next();
+    for (let turn = 0; turn < 10; turn += 1) await nextTurn();
+    t.equal(gate.runs, 2, 'it counts once: what fails again waits for its time');
+    task[ask]();
+    await until(() => gate.runs === 3, 'the run after the pause was ended', 1000);
+    if (ask === 'retryNow') task.retryNow();
+    gate.open();
+    for (let turn = 0; turn < 10; turn += 1) await nextTurn();
+    t.equal(gate.runs, 3, 'no run that nobody has asked for');
+  });
+}
+
+const newsOfTheDatabase: Record<string, (hub: Hub) => void> = {
+  'the listener is back': (hub) => hub.resume('e'),
+  'another history has begun': (hub) => hub.learnEpoch('e2'),
+};
+
+for (const [news, tell] of Object.entries(newsOfTheDatabase)) {
+  t.test(`when ${news}, the log is read at once, whatever had failed before (E4)`, async (t) => {
+    let epoch = 'e';
+    let isAway = true;
+    let reads = 0;
+    const hub = new Hub({
+      log: {
+        extents: async () => ({ epoch, extents: new Map() }),
+        readAfter: async () => {
+          reads += 1;
+          if (isAway) throw Object.assign(new Error('away'), { code: '57P01' });
+          return { epoch, entries: [[]] };
+        },
+      },
+      logger: silent,
+      listen: async () => {},
+      unlisten: () => {},
+      rings: { bytesPerBoard: 1, bytesPerNode: 1 },
+    });
+    t.teardown(() => hub.stop());
+    hub.learnEpoch('e');
+    let isAnswered = false;
+    void hub.readPage(boardId, 0).then(() => {
+      isAnswered = true;
+    });
+    // By then the pause is 0.8 s at least.
+    await until(() => reads === 5, 'a few failures', 15_000);
+    isAway = false;
+    tell(hub);
+    epoch = hub.epoch;
+    await until(() => isAnswered, 'the page', 500);
+    t.equal(reads, 6);
+  });
+}
+
 t.test('it is over when the run under way has ended, and a pause holds nobody up', async (t) => {
   const gate = new Gate();
   const task = new Task({ run: async () => void (await gate.pass()) as undefined, failures: unheard });
