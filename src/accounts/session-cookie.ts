@@ -43,7 +43,8 @@ export function sessionSecretsOf({ headers }: Pick<FastifyRequest, 'headers'>): 
   for (const [, name = '', secret = ''] of (headers.cookie ?? '').matchAll(
     /(?:^|;) *([\w-]+)="?([\w-]{1,100})"? *(?=;|$)/g,
   )) {
-    secrets[name]?.push(secret);
+    // Not what every object has: a cookie may be called `constructor`.
+    if (Object.hasOwn(secrets, name)) secrets[name]?.push(secret);
   }
   return [...new Set(Object.values(secrets).flat())].slice(0, MOST_SECRETS);
 }

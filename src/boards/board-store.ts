@@ -41,8 +41,13 @@ export function createBoardStore(pool: Pool, writeBoard: WriteBoard, mostBoards:
     async create(writer, { name, layout }) {
       const created = await writeBoard<Board>(writer, uuidv7(), {
         name: 'board-create',
-        text: `limited as materialized (
+        // The writer's row first, by the stronger of the locks that are taken for the limit and for the member's name: two
+        // who hold the weaker one would each wait for the other.
+        text: `me as materialized (
+                 select from users where id = $1::uuid for no key update
+               ), limited as materialized (
                  select set_config('teamboard.boards_per_user', $6::integer::text, true) from context
+                 where (select count(*) from me) >= 0
                ), board as (
                  insert into boards (id, name, layout) select $3, $4, coalesce($5, 'canvas') from limited
                  returning id, board_object(boards) as object

@@ -10,7 +10,7 @@ import type { WriteBoard, Written } from './write-store.ts';
 import type { Writer } from './writer.ts';
 
 const TOKEN_BYTES = 24;
-/** Of one invite: each repeat of the request that made it adds one. */
+/** Of one invite: each repeat of the request that made it adds one. (A few more, when many come at once.) */
 const MAX_LINKS = 20;
 /** How long the link of an invite that has ended says so. */
 const KEPT_DAYS = 7;
@@ -151,7 +151,7 @@ async function addLink(pool: Pool, token: string, inviteId: string, userId: stri
     name: 'invite-link',
     text: `with invite as materialized (
              select invites.id from invites join members using (board_id)
-             where invites.id = $2 and members.user_id = $3 and members.role = 'owner' for no key update of invites
+             where invites.id = $2 and members.user_id = $3 and members.role = 'owner'
            ), link as (
              insert into invite_links (token_hash, invite_id)
              select $1, id from invite where (select count(*) from invite_links where invite_id = $2) < ${MAX_LINKS}

@@ -33,6 +33,9 @@ function decimalOf(number: string): string {
   const [, whole = '', fraction = '', exponent = '0'] = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(number) ?? [];
   const digits = `${whole}${fraction}`.replace(/^0+/, '');
   const point = Number(exponent) + digits.length - fraction.length;
-  const shortest = digits.replace(/0+$/, '');
+  // Not by /0+$/, which tries each run of zeros to its end, from each of its places: 80 KB of them took nine seconds.
+  let end = digits.length;
+  while (end > 0 && digits[end - 1] === '0') end -= 1;
+  const shortest = digits.slice(0, end);
   return shortest === '' ? '0' : `${shortest}e${point}`;
 }

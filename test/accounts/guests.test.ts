@@ -54,6 +54,14 @@ t.test('POST /guests makes an account and signs in, for thirty days', async (t) 
   t.ok(Math.abs(lifetime - 30 * DAY_MS) < 60_000, `${lifetime} ms`);
 });
 
+t.test('a cookie may be called what every object has', async (t) => {
+  const { pair } = await signUp(node);
+  for (const name of ['constructor', '__proto__', 'toString', 'valueOf', 'hasOwnProperty']) {
+    const response = await fetch(`${node.url}/session`, { headers: { cookie: `${name}=x; ${pair}` } });
+    t.equal(response.status, 200, name);
+  }
+});
+
 t.test('of several cookies of the name any good one counts, up to four, and signing out ends them all', async (t) => {
   const { user, token } = await signUp(node);
   const good = [

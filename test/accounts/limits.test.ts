@@ -28,6 +28,22 @@ function expectLimit(t: Test, answers: Answer[], done: number, names: RegExp): v
   for (const { body } of refused) t.match(body.detail, names);
 }
 
+t.test('boards that one user makes at once take turns, and none waits for another that waits for it', async (t) => {
+  const own = await startNode(t, database.url);
+  const ada = await Client.signUp(own);
+  const { pool } = own.app;
+  const query = pool.query.bind(pool) as (...args: unknown[]) => Promise<unknown>;
+  const codes: unknown[] = [];
+  pool.query = ((...args: unknown[]) =>
+    query(...args).catch((error) => {
+      codes.push(error.code);
+      throw error;
+    })) as typeof pool.query;
+  const answers = await Promise.all(Array.from({ length: 30 }, () => ada.post('/boards', { name: 'Plans' })));
+  t.same(new Set(answers.map(({ status }) => status)), new Set([201]));
+  t.strictSame(codes, [], 'no deadlock');
+});
+
 t.test('a user makes so many boards, also with many requests at once', async (t) => {
   const ada = await Client.signUp(node);
   const make = (key?: string) => ada.post('/boards', { name: 'Plans' }, key ? { 'idempotency-key': key } : {});
@@ -94,6 +110,16 @@ t.test('a board has so many open invites; one that has ended is none', async (t)
   t.equal((await invite()).status, 201, 'one that is used up');
   await database.sql('update invites set expires_at = now() where id = $1', [expired.id]);
   t.equal((await invite()).status, 201, 'one that has expired');
+  const bob = await Client.signUp(node, 'Bob');
+  const member = `/boards/${boardId}/members/${bob.user.id}`;
+  await ada.post(`/boards/${boardId}/members`, { userId: bob.user.id, role: 'owner' });
+  await database.sql('update invites set created_by = $2 where board_id = $1 and revoked_at is null', [
+    boardId,
+    bob.user.id,
+  ]);
+  t.equal((await ada.patch(member, { role: 'viewer' })).status, 200);
+  t.same((await ada.get(path)).body.invites, [], 'those of a former owner let nobody in, and nobody sees them');
+  expectLimit(t, await Promise.all(Array.from({ length: 3 }, invite)), 3, /3 open invites/);
   expectLimit(t, [await invite()], 0, /3 open invites/);
 });
 

@@ -65,6 +65,10 @@ begin
   if (select count(*) from (
     select from invites
     where board_id = new.board_id and revoked_at is null and expires_at > now() and (max_uses is null or uses < max_uses)
+      -- Those of former owners are shown to nobody, who could then not revoke them.
+      and exists (
+        select from members
+        where members.board_id = invites.board_id and members.user_id = invites.created_by and role = 'owner')
     limit most + 1
   ) held) > most then
     raise exception 'A board has % open invites at most.', most
