@@ -24,6 +24,8 @@ update users set name = clean_name(name) where not is_name(name);
 update boards set name = clean_name(name) where not is_name(name);
 update tokens set name = clean_name(name) where not is_name(name);
 drop function clean_name;
+-- A board's new name is an event, which waits for the commit: until it is written the table cannot be altered.
+set constraints all immediate;
 
 alter table users add constraint users_name check (is_name(name));
 alter table boards add constraint boards_name check (is_name(name));
