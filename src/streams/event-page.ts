@@ -69,10 +69,9 @@ async function collect(
     const read = await log.readAfter([{ boardId, after: position + events.length, limit: wanted + 1 }]);
     const entries = read.entries[0] ?? [];
     if (read.epoch !== epoch) return { events, hasMore: true, fault: 'epoch' };
-    if (entries[0] && entries[0].seq !== position + events.length + 1)
-      return { events, hasMore: true, fault: 'trimmed' };
     let taken = 0;
-    for (const { json } of entries.slice(0, wanted)) {
+    for (const { seq, json } of entries.slice(0, wanted)) {
+      if (seq !== position + events.length + 1) return { events, hasMore: true, fault: 'trimmed' };
       if (json === undefined) return { events, hasMore: true, fault: 'gap' };
       events.push(json);
       taken += 1;

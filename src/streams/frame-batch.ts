@@ -26,20 +26,21 @@ export class FrameBatch {
   readonly bytes: number;
   #chunk: Chunk | undefined;
 
-  /** @param frames of one board, rising by one from event to event, not empty */
+  /** @param frames of one board, rising from event to event, by one where the log has no hole; not empty */
   constructor(frames: EventFrame[]) {
     this.frames = frames;
     this.bytes = frames.reduce((sum, { text }) => sum + (text?.length ?? 0), 0);
-    this.#isForEach = frames.some(({ ends, text }) => ends !== undefined || text === undefined);
+    const hasHole = this.to - this.from !== frames.length;
+    this.#isForEach = hasHole || frames.some(({ ends, text }) => ends !== undefined || text === undefined);
     this.#origins = new Set(frames.flatMap(({ origin }) => origin?.streamId ?? []));
   }
 
-  /** @param entries of one board, rising by one from event to event, not empty */
+  /** @param entries of one board, rising from event to event, not empty */
   static encode(history: History, entries: LogEntry[]): FrameBatch {
     return new FrameBatch(entries.map((entry) => encodeEntry(history, entry)));
   }
 
-  /** False when the stream has to look at each frame: one may end its access, be an event of its own, or untold. */
+  /** False when the stream has to look at each frame: one may end its access, be an event of its own, untold, or missing. */
   isSameForAll(streamId: string): boolean {
     return !this.#isForEach && !this.#origins.has(streamId);
   }

@@ -252,6 +252,11 @@ export class Stream implements BoardStream {
     let ending: CloseReason | undefined;
     for (const frame of frames) {
       if (frame.seq <= this.#position) continue;
+      // A row that somebody has deleted, or two reads between which the log was trimmed.
+      if (frame.seq !== this.#position + 1) {
+        this.#pendingReset = 'gap';
+        break;
+      }
       ending = this.#endedBy(frame);
       const text = this.#isOwn(frame) ? frame.origin.text : frame.text;
       if (text === undefined) {

@@ -91,6 +91,38 @@ for (const [name, poison] of Object.entries(poisons)) {
   });
 }
 
+t.test('an event that is gone from the middle of the log is a reset, and never a hole (E2)', async (t) => {
+  const boardId = await ada.createBoard();
+  const [live, withSnapshots] = [await open(t, boardId), await open(t, boardId, undefined, '?snapshot=true')];
+  await Promise.all([live.next('ready'), withSnapshots.next('snapshot')]);
+  await sql(`do $$ begin
+    insert into items (board_id, text) select '${boardId}', n::text from generate_series(1, 3) n;
+    set constraints all immediate;
+    delete from board_events where board_id = '${boardId}' and seq = 4;
+  end $$`);
+  const { data } = await live.next('reset');
+  await withSnapshots.next('snapshot', ({ data }) => data.items.length === 3);
+  t.strictSame(data, { reason: 'gap', cursor: await cursorOf(boardId, 5) });
+  await add(boardId, 'after');
+  for (const stream of [live, withSnapshots]) await stream.next('changed', (frame) => frame.data.seq === 6);
+  t.strictSame(kinds(live), ['ready', 'changed', 'reset', 'changed']);
+  t.strictSame(kinds(withSnapshots), ['ready', 'snapshot', 'changed', 'snapshot', 'changed']);
+  for (const [seq, seen] of [
+    [2, ['ready', 'changed', 'reset']],
+    [3, ['ready', 'reset']],
+    [4, ['ready', 'changed', 'changed']],
+  ] as const) {
+    const resumed = await open(t, boardId, await cursorOf(boardId, seq));
+    await until(() => resumed.frames.length >= seen.length, `what is after ${seq}`);
+    t.strictSame(kinds(resumed), seen, `after ${seq}`);
+  }
+  const page = await pageOf(boardId, await cursorOf(boardId, 2));
+  t.match(page.body, { events: [{ seq: 3 }], cursor: await cursorOf(boardId, 3), hasMore: true });
+  t.equal(page.body.events.length, 1);
+  const next = await pageOf(boardId, page.body.cursor);
+  t.match(next.body, { events: [], cursor: await cursorOf(boardId, 6), hasMore: false, reset: {} });
+});
+
 t.test('what takes too long on one board holds up the others once, and not for ever (E5)', async (t) => {
   const [boardId, otherId] = [await ada.createBoard(), await ada.createBoard()];
   const [slow, other] = [await open(t, boardId), await open(t, otherId)];
