@@ -37,19 +37,33 @@ export class IsolatedRead {
 
   /** @throws an error that is not one of rows, see {@link isOfOnePlace} */
   async readAfter(requests: ReadRequest[]): Promise<{ epoch: string; entries: LogEntry[][] }> {
-    if (!requests.some((request) => this.#slowEvents(request))) {
-      try {
-        return await this.#log.readAfter(requests);
-      } catch (error) {
-        if (requests.length === 0 || !isOfOnePlace(error)) throw error;
-      }
-    }
-    const entries: LogEntry[][] = [];
+    const places = requests.map((request) => ({ request, slow: this.#slowEvents(request) }));
     const epochs = new Set<string>();
-    for (const request of requests) entries.push(await this.#readOne(request, epochs));
+    const others = places.flatMap(({ request, slow }) => (slow ? [] : [request]));
+    const read = await this.#readTogether(others, epochs);
+    const entries: LogEntry[][] = [];
+    for (const { request, slow } of places) {
+      entries.push(slow ? await this.#untold(request, epochs, slow.error) : (read.shift() ?? []));
+    }
     const [epoch = ''] = epochs;
     if (epochs.size !== 1) throw new Error('the history has changed while the log was read');
     return { epoch, entries };
+  }
+
+  async #readTogether(requests: ReadRequest[], epochs: Set<string>): Promise<LogEntry[][]> {
+    try {
+      const { epoch, entries } = await this.#log.readAfter(requests);
+      epochs.add(epoch);
+      return entries;
+    } catch (error) {
+      const [first, ...others] = requests;
+      if (!first || !isOfOnePlace(error)) throw error;
+      // Not tried again as it is: the same statement would take as long again, and all other boards wait for it.
+      if (others.length === 0) return [await this.#narrow(first, epochs, error)];
+    }
+    const entries: LogEntry[][] = [];
+    for (const request of requests) entries.push(await this.#readOne(request, epochs));
+    return entries;
   }
 
   async #readOne(request: ReadRequest, epochs: Set<string>): Promise<LogEntry[]> {
@@ -60,12 +74,17 @@ export class IsolatedRead {
       epochs.add(epoch);
       return entries[0] ?? [];
     } catch (error) {
-      if (!isOfOnePlace(error)) throw error;
-      if (!isTimeout(error) && request.limit > 1) return this.#halve(request, epochs);
-      const entries = await this.#untold(request, epochs, error);
-      if (isTimeout(error)) this.#leaveAlone(request, entries, error);
-      return entries;
+      return this.#narrow(request, epochs, error);
     }
+  }
+
+  /** @param error with which the read of this place alone has failed */
+  async #narrow(request: ReadRequest, epochs: Set<string>, error: unknown): Promise<LogEntry[]> {
+    if (!isOfOnePlace(error)) throw error;
+    if (!isTimeout(error) && request.limit > 1) return this.#halve(request, epochs);
+    const entries = await this.#untold(request, epochs, error);
+    if (isTimeout(error)) this.#leaveAlone(request, entries, error);
+    return entries;
   }
 
   async #halve(request: ReadRequest, epochs: Set<string>): Promise<LogEntry[]> {
