@@ -235,6 +235,8 @@ export class Hub {
     this.#rings.add(boardId, batch.frames);
     if (batch.from === board.head) await board.advance(batch);
     else if (batch.from > board.head) board.skipTo(batch.to, 'gap');
+    // The board has skipped to a place in the middle of it, while it was read.
+    else if (batch.to > board.head) this.#reader.markDirty(boardId);
   }
 
   /** Is asked for again when the history has changed once more meanwhile. */
