@@ -21,8 +21,10 @@ export interface GuestRemovalOptions {
 export function createGuestRemoval({ store, log }: GuestRemovalOptions): Task {
   let after: GuestPosition | undefined;
   return new Task({
-    run: async () => {
-      after = await store.removeUnused(after, PAGE);
+    run: async (stopping) => {
+      const page = await store.removeUnused(after, PAGE, stopping);
+      after = page.after;
+      if (page.failure !== undefined) throw page.failure;
       return after ? PAUSE_MS : WALK_MS;
     },
     failures: new LoggedFailures({

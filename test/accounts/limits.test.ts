@@ -1,7 +1,7 @@
 // How much one may have, also when many ask at once; and guests whom nobody can be any more.
 
 import t, { type Test } from 'tap';
-import { createGuestStore } from '../../src/accounts/guest-store.ts';
+import { createGuestStore, type GuestPosition } from '../../src/accounts/guest-store.ts';
 import { type Answer, Client } from '../helpers/client.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
@@ -173,10 +173,11 @@ t.test('a guest whom nobody can be any more goes, with what nobody else would mi
 
   // Pages of one: those that stay do not stop the walk.
   const store = createGuestStore(database.pool, 30);
-  let after: Awaited<ReturnType<typeof store.removeUnused>>;
+  const { signal } = new AbortController();
+  let after: GuestPosition | undefined;
   let pages = 0;
   do {
-    after = await store.removeUnused(after, 1);
+    ({ after } = await store.removeUnused(after, 1, signal));
     pages += 1;
   } while (after && pages < 1000);
   t.ok(pages > 5);
@@ -195,4 +196,36 @@ t.test('a guest whom nobody can be any more goes, with what nobody else would mi
     'a node to remove it by itself',
   );
   t.equal(other.logged.filter(({ level }) => Number(level) >= 40).length, 0);
+});
+
+t.test('a guest who cannot be removed keeps none of the others', async (t) => {
+  await database.sql(
+    `create function refuse_removal() returns trigger language plpgsql as $$
+     begin raise 'it takes too long' using errcode = 'query_canceled'; end $$`,
+  );
+  await database.sql(
+    `create trigger refuse_removal before delete on users for each row when (old.name = 'stuck')
+     execute function refuse_removal()`,
+  );
+  t.teardown(() => database.sql('drop function refuse_removal() cascade'));
+  const add = (name: string, days: number) =>
+    database.sql(
+      `insert into users (id, name, guest, created_at) values (uuid_v7(), $1, true, now() - make_interval(days => $2))`,
+      [name, days],
+    );
+  for (const [name, days] of [
+    ['later', 50],
+    ['stuck', 51],
+    ['stuck', 49],
+  ] as const) {
+    await add(name, days);
+  }
+  const { logged } = await startNode(t, database.url, { guestDays: 30 });
+  const named = (name: string) => count('select count(*)::integer as n from users where name = $1', name);
+  const warnings = () => logged.filter(({ level }) => Number(level) >= 40);
+  await until(async () => (await named('later')) === 0, 'the guest between them to go');
+  await until(() => warnings().length > 0, 'the node to tell of the others');
+  t.match(warnings(), [{ owner: 'guest-removal' }]);
+  t.equal(await named('stuck'), 2);
+  await until(() => logged.some(({ msg }) => msg === 'unused guests are removed again'), 'the walk to come to its end');
 });
