@@ -83,6 +83,13 @@ const signInSql = (secret: string) => `
   )
   select ${userColumns} from users left join credentials on credentials.user_id = users.id`;
 
+/**
+ * A condition that always holds, of whatever may change a name: it tells the logs of the user's boards who did it.
+ *
+ * @param userId placeholder of the user, which the statement compares with a uuid before
+ */
+const actingSql = (userId: string) => `set_config('teamboard.actor', ${userId}::text, true) is not null`;
+
 export function createAccountStore(pool: Pool): AccountStore {
   /** @param text in which $1 is the hash of the new secret, and `values` begin at $2 */
   const runSignIn = async (text: string, values: unknown[]): Promise<SignIn | undefined> => {
@@ -156,7 +163,8 @@ export function createAccountStore(pool: Pool): AccountStore {
     async keepGuest(userId, { email, passwordHash }, name) {
       return runSignIn(
         `users as (
-           update users set guest = false, name = coalesce($5, name) where id = $2 and guest returning *
+           update users set guest = false, name = coalesce($5, name)
+           where id = $2 and guest and ${actingSql('$2')} returning *
          ), credentials as (
            insert into credentials (user_id, email, password_hash) select id, $3, $4 from users returning *
          ), ended as (
@@ -169,8 +177,7 @@ export function createAccountStore(pool: Pool): AccountStore {
     async rename(userId, name) {
       const { rows } = await pool.query<User>(
         `with users as (
-           update users set name = $2 where id = $1 and set_config('teamboard.actor', $1::text, true) is not null
-           returning *
+           update users set name = $2 where id = $1 and ${actingSql('$1')} returning *
          )
          select ${userColumns} from users left join credentials on credentials.user_id = users.id`,
         [userId, name],
@@ -184,7 +191,8 @@ export function createAccountStore(pool: Pool): AccountStore {
            update credentials set email = coalesce($4, email), password_hash = coalesce($5, password_hash)
            where user_id = $2 and password_hash = $3 returning *
          ), users as (
-           update users set name = coalesce($6, name) from credentials where id = credentials.user_id returning users.*
+           update users set name = coalesce($6, name) from credentials
+           where id = credentials.user_id and ${actingSql('$2')} returning users.*
          ), ended as (
            delete from sessions using users where sessions.user_id = users.id
          )`,
