@@ -71,7 +71,7 @@ t.test('only failures count, for a minute, and no fault of the server is one', a
     limits
       .run('address', account, () => Promise.reject(error))
       .catch((caught) => (caught instanceof Problem ? caught.code : caught.message));
-  for (let n = 0; n < 20; n += 1) {
+  for (let n = 0; n < 6; n += 1) {
     await limits.run('address', 'ada', async () => {});
     t.equal(await fail('ada', new Problem('TB_UNAVAILABLE', '')), 'TB_UNAVAILABLE');
     t.equal(await fail('ada', new Error('bug')), 'bug');
@@ -89,6 +89,54 @@ t.test('only failures count, for a minute, and no fault of the server is one', a
   );
   now = 60_000;
   t.equal(await fail(), 'TB_WRONG_CREDENTIALS', 'a minute after the first');
+});
+
+t.test('who knows a password can use it so often, and takes no turns from those who sign in', async (t) => {
+  const database = await useDatabase(t);
+  const node = await startNode(t, database.url, { clientAddressHeader: 'x-client' });
+  const eve = { name: 'Eve', email: 'eve@example.org', password };
+  const from = { 'x-client': '192.0.2.1' };
+  const page = await Client.keep(node, eve);
+  await Client.keep(node, { name: 'Ada', email, password });
+  const signIn = (account: { email: string }, headers: object) =>
+    Client.nobody(node).post('/session', { email: account.email, password }, { ...headers });
+  const rush = Array.from({ length: 70 }, () => signIn(eve, from));
+  const [ada, sameAddress, elsewhere] = await Promise.all([
+    signIn({ email }, { 'x-client': '192.0.2.2' }),
+    signIn({ email }, from),
+    signIn(eve, { 'x-client': '192.0.2.2' }),
+    ...rush,
+  ]);
+  t.same([ada?.status, sameAddress?.status, elsewhere?.status], [201, 201, 201], 'it is in nobody else’s way');
+  const refused = (await Promise.all(rush)).filter(({ status }) => status !== 201);
+  t.ok(refused.length > 30 && refused.length <= 40, `${refused.length} of 70, while one comes back each 2 s`);
+  for (const answer of refused) sameProblem(t, answer, 'TB_TOO_MANY_ATTEMPTS');
+  const wrong = { email: 'new@example.org', currentPassword: 'wrong' };
+  const changes = await Promise.all(Array.from({ length: 8 }, () => page.patch('/users/me', wrong, from)));
+  const codes = changes.map(({ body }) => body.code);
+  t.ok(codes.includes('TB_TOO_MANY_ATTEMPTS'), 'nor by way of the account');
+});
+
+t.test('thirty attempts in a row, good ones too, and then one each two seconds', async (t) => {
+  let now = 0;
+  const limits = new AttemptLimits({ now: () => now });
+  let done = 0;
+  const act = async () => {
+    done += 1;
+  };
+  const run = (address = 'home', account = 'ada') => limits.run(address, account, act);
+  for (let n = 0; n < 30; n += 1) await run();
+  await t.rejects(run(), { code: 'TB_TOO_MANY_ATTEMPTS', headers: { 'retry-after': '2' } });
+  t.equal(done, 30, 'and no hash is made for more');
+  await run('elsewhere');
+  await run('home', 'bob');
+  now = 2000;
+  await run();
+  await t.rejects(run(), { code: 'TB_TOO_MANY_ATTEMPTS' });
+  now = 5 * 60_000;
+  const fail = () => limits.run('home', 'ada', () => Promise.reject(new Problem('TB_WRONG_CREDENTIALS', '')));
+  for (let n = 0; n < 10; n += 1)
+    await t.rejects(fail(), { code: 'TB_WRONG_CREDENTIALS' }, 'none of which was a failure');
 });
 
 t.test('an account that is guessed at from everywhere is slowed, and no stranger locks its owner out', async (t) => {
