@@ -31,6 +31,7 @@ export const problems = {
   TB_TOO_MANY_TICKETS: { status: 429, title: 'You have as many unused tickets as one user may' },
   TB_TOO_MANY_WRITES: { status: 429, title: 'You write more often than one user may' },
   TB_TOO_MANY_BROADCASTS: { status: 429, title: 'You broadcast more often than one user may' },
+  TB_TOO_MANY_RENAMES: { status: 429, title: 'You change your name more often than one user may' },
   TB_TOO_MANY_ACCOUNTS: { status: 429, title: 'Your address has made as many accounts as one may at a time' },
   TB_TOO_MANY_ATTEMPTS: { status: 429, title: 'Too many attempts' },
   TB_HEADERS_TOO_LARGE: { status: 431, title: 'The header fields are too large' },

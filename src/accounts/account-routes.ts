@@ -80,7 +80,8 @@ export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (
           'A guest keeps the account by setting email and password together: same id, same boards. Who has a password ' +
           'sends it as `currentPassword` with a new email or password. New credentials end all sessions of the user; ' +
           'the answer has the cookie of a new one. Tokens stay. A new name is an event of each board that the user is on: ' +
-          '`member updated`, `changes` naming `user`.',
+          '`member updated`, `changes` naming `user`. So a name may change once in five seconds, ten times at once after a ' +
+          'pause; more is 429 `TB_TOO_MANY_RENAMES`, and changes nothing.',
         security: [{ session: [] }],
         body: UserPatch,
         response: { 200: userBody, ...problemResponses(400, 401, 409, 413, 415, 429, 503) },

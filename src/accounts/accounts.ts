@@ -6,6 +6,7 @@ import type { AccountStore, NewCredentials, SignIn } from './account-store.ts';
 import type { AttemptLimits } from './attempt-limits.ts';
 import { unauthenticated, unauthenticatedHeaders } from './challenge.ts';
 import { checkPasswordSize, emailKey, readEmail } from './credentials.ts';
+import { NameLimit } from './name-limit.ts';
 import type { Passwords } from './passwords.ts';
 import type { Credentials, NewUser, User, UserPatch } from './user.ts';
 
@@ -37,6 +38,7 @@ export class Accounts {
   readonly #passwords: Passwords;
   readonly #attempts: AttemptLimits;
   readonly #limit: AccountLimit;
+  readonly #names = new NameLimit();
 
   constructor({ store, passwords, attempts, limit }: AccountsOptions) {
     this.#store = store;
@@ -78,19 +80,21 @@ export class Accounts {
 
   /**
    * @returns a new session when the credentials are new: then all others have ended
-   * @throws Problem TB_INVALID, TB_EMAIL_TAKEN, TB_WRONG_PASSWORD, TB_TOO_MANY_ACCOUNTS (a guest's), TB_TOO_MANY_ATTEMPTS
-   *   or TB_UNAVAILABLE
+   * @throws Problem TB_INVALID, TB_EMAIL_TAKEN, TB_WRONG_PASSWORD, TB_TOO_MANY_RENAMES, TB_TOO_MANY_ACCOUNTS (a guest's),
+   *   TB_TOO_MANY_ATTEMPTS or TB_UNAVAILABLE
    */
   async change(user: User, patch: UserPatch, address: string): Promise<{ user: User } | SignIn> {
     if (patch.email === undefined && patch.password === undefined) {
       if (patch.name === undefined) throw invalid('/', 'names nothing to change');
       if (patch.currentPassword !== undefined) throw invalid('/currentPassword', 'goes with a new email or password');
+      this.#names.take(user.id);
       const renamed = await this.#store.rename(user.id, patch.name.trim());
       if (!renamed) throw unauthenticated();
       return { user: renamed };
     }
     const valid = patch.email === undefined ? patch : { ...patch, email: readEmail(patch.email) };
     for (const field of ['password', 'currentPassword'] as const) checkPasswordSize(field, patch[field] ?? '');
+    if (valid.name !== undefined) this.#names.take(user.id);
     return user.email === null
       ? this.#keepGuest(user.id, valid, address)
       : this.#changeCredentials(user.id, user.email, valid, address);

@@ -126,6 +126,35 @@ t.test('each operation of a batch counts as a tenth of a write, before anything 
   t.ok(wait >= 2 && wait <= 4, `${wait} s`);
 });
 
+t.test('a name can change so often, by whichever way, as each board of the user tells of it', async (t) => {
+  const node = await startNode(t, database.url);
+  const [guest, ada] = [await Client.signUp(node, 'Eve'), await Client.signUp(node, 'Ada')];
+  const change = (body: object) => guest.patch('/users/me', body);
+  const names = await Promise.all(Array.from({ length: 14 }, (_, n) => change({ name: `Eve ${n}` })));
+  const refused = names.filter(({ status }) => status !== 200);
+  t.ok(refused.length >= 2 && refused.length <= 4, `${refused.length} of 14, while one comes back each 5 s`);
+  for (let n = 0; n < 3; n += 1) await change({ name: 'Eve' });
+  const credentials = { email: 'eve@example.org', password: 'correct horse' };
+  for (const answer of [...refused, await change({ name: 'Eva', ...credentials })]) {
+    sameProblem(t, answer, 'TB_TOO_MANY_RENAMES');
+    const seconds = Number(answer.headers.get('retry-after'));
+    t.ok(seconds >= 1 && seconds <= 5, `${seconds} s`);
+    t.equal(answer.headers.get('ratelimit'), `"renames";r=0;t=${seconds}`);
+    t.equal(answer.headers.get('ratelimit-policy'), '"renames";q=10;w=50');
+  }
+
+  t.equal((await ada.patch('/users/me', { name: 'Ada II' })).status, 200, 'others change theirs');
+  const kept = await change(credentials);
+  t.equal(kept.status, 200, 'what changes no name is not refused');
+  const user = guest.after(kept);
+  const other = { email: 'eva@example.org', currentPassword: credentials.password };
+  sameProblem(t, await user.patch('/users/me', { ...other, name: 'Eva' }), 'TB_TOO_MANY_RENAMES');
+  t.equal((await user.get('/session')).body.user.email, credentials.email, 'all or nothing');
+  const { body } = await user.post('/tokens', { name: 'ci' });
+  t.equal((await user.delete(`/tokens/${body.token.id}`)).status, 204);
+  t.equal((await user.delete('/session')).status, 204);
+});
+
 t.test('a bucket of two seconds, and then exactly the rate', async (t) => {
   let now = 1000;
   const limit = new RateLimit(50, () => now);
