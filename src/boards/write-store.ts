@@ -29,7 +29,8 @@ export interface WriteStatement {
 
 /** What a write has made of its resource. */
 export interface Written<Resource> {
-  resource: Resource;
+  /** Read from `json` when it is asked for: the answer to a batch has up to 40 MB, which nobody reads here. */
+  readonly resource: Resource;
   /** The resource as the database wrote it: a repeat gets these bytes again, also from a later version of this code. */
   json: string | null;
   /** True when an earlier request with the same key has done it, and this one nothing. */
@@ -91,12 +92,17 @@ export function createWriteBoard({ pool, wake, limits }: WriteBoardOptions): Wri
     if (requestHash && !key?.requestHash.equals(requestHash)) throw keyReused();
     // After a replay as well: the node that wrote it may have died before its wake-up.
     wake(boardId);
-    const resource = JSON.parse(json ?? 'null') as Resource;
-    const isReplay = requestHash !== null;
+    const written: Written<Resource> = {
+      get resource() {
+        return JSON.parse(json ?? 'null');
+      },
+      json,
+      isReplay: requestHash !== null,
+    };
     // What was answered then shows the board. That something was deleted shows nothing, and who left may hear it again.
-    const shownBoard = makesBoard ? (resource as { id: string }).id : boardId;
-    if (isReplay && json !== null && !(await isMember(pool, userId, shownBoard))) throw notFound();
-    return { resource, json, isReplay };
+    const shownBoard = makesBoard ? (written.resource as { id: string }).id : boardId;
+    if (written.isReplay && json !== null && !(await isMember(pool, userId, shownBoard))) throw notFound();
+    return written;
   };
 }
 

@@ -44,7 +44,14 @@ export class RateLimit {
     const waitMs = fullAt - now - (this.burst - needed) * this.#intervalMs;
     // A token that is due in a millionth of a millisecond is there: the sum of many intervals is not exact.
     if (waitMs > 1e-6) return waitMs + taken * this.#intervalMs;
-    this.#fullAt.set(userId, fullAt + tokens * this.#intervalMs);
+    this.charge(userId, tokens);
     return 0;
+  }
+
+  /** For what has been done already, and only then shows what it costs: what the bucket does not hold is a debt. */
+  charge(userId: string, tokens: number): void {
+    const now = this.#now();
+    const fullAt = Math.max(now, this.#fullAt.get(userId) ?? now);
+    this.#fullAt.set(userId, fullAt + tokens * this.#intervalMs);
   }
 }

@@ -13,6 +13,10 @@ const kinds = {
 } as const;
 
 declare module 'fastify' {
+  interface FastifyInstance {
+    /** Counts what a write has cost besides, as so many writes: it is done, and the next ones wait for it. */
+    chargeWrites: (userId: string, writes: number) => void;
+  }
   interface FastifyContextConfig {
     /** What a request of this route counts as; `writes` unless it says something else. */
     countsAs?: keyof typeof kinds;
@@ -32,13 +36,14 @@ export interface RateLimitsOptions {
  * A body that asks for more is counted as that, when it has been read and before anything is done for it.
  * Register after the accounts and before the routes.
  *
- * Routes about the account itself (`refusesTokens`) have limits of their own where they need one. Here they are not
+ * Routes about the account itself (`refusesTokens`) have limits of their own where they need one, such as names. Here they are not
  * counted: whoever has got hold of a user's token or cookie could use up the writes, and so keep the user from signing
  * out or deleting the token.
  */
 export default fastifyPlugin(
   async (app: FastifyInstance, { writesPerSecond, broadcastsPerSecond }: RateLimitsOptions) => {
     const limits = { writes: new RateLimit(writesPerSecond), broadcasts: new RateLimit(broadcastsPerSecond) };
+    app.decorate('chargeWrites', (userId, writes) => limits.writes.charge(userId, writes));
     app.addHook('onRoute', (route) => {
       if (!isLimited(route)) return;
       const name = route.config?.countsAs ?? 'writes';

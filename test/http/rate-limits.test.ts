@@ -8,6 +8,7 @@ import { startNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
 import { until } from '../helpers/until.ts';
 
+const { parse } = JSON;
 const database = await useDatabase(t);
 /** Two at once, and then one a second. */
 const slow = { writesPerSecond: 1, broadcastsPerSecond: 1 };
@@ -153,6 +154,36 @@ t.test('a name can change so often, by whichever way, as each board of the user 
   const { body } = await user.post('/tokens', { name: 'ci' });
   t.equal((await user.delete(`/tokens/${body.token.id}`)).status, 204);
   t.equal((await user.delete('/session')).status, 204);
+});
+
+t.test('a batch is charged for its answer, which may be a thousand times as large, and a repeat as well', async (t) => {
+  const node = await startNode(t, database.url, { writesPerSecond: 10, broadcastsPerSecond: 1 });
+  const parsed: string[] = [];
+  t.intercept(JSON, 'parse', {
+    value: (text: string, ...rest: []) => {
+      parsed.push(String(text).slice(0, 7));
+      return parse(text, ...rest);
+    },
+  });
+  for (const headers of [{}, { 'idempotency-key': 'again' }] as Array<Record<string, string>>) {
+    const ada = await Client.signUp(node, 'Ada');
+    const path = `/boards/${await ada.createBoard()}/batch`;
+    const note = { op: 'create', item: { text: 'é'.repeat(8000), data: { a: 'x'.repeat(14_000) } } };
+    const made = await ada.post(path, { operations: Array(10).fill(note) });
+    t.equal(made.status, 200);
+    parsed.length = 0;
+    const operations = made.body.results.map(({ id }: { id: string }) => ({ op: 'update', id, item: { x: 1 } }));
+    const answers: Answer[] = [];
+    // Each costs one for its operations, and five for 300 KB that it answers.
+    for (let n = 0; n < 10; n += 1) answers.push(await ada.post(path, { operations }, headers));
+    const refused = answers.filter(({ status }) => status !== 200);
+    t.ok(refused.length >= 4 && refused.length <= 9, `${refused.length} of 10`);
+    for (const answer of refused) sameProblem(t, answer, 'TB_TOO_MANY_WRITES');
+    t.notOk(
+      parsed.some((text) => text.startsWith('[{')),
+      'and the node does not read it',
+    );
+  }
 });
 
 t.test('a bucket of two seconds, and then exactly the rate', async (t) => {
