@@ -29,6 +29,16 @@ export interface PresenceBoardOptions {
   failures: Failures;
 }
 
+/** What one turn tells. */
+interface Told {
+  streams: Stream[];
+  users: Map<string, PresentUser>;
+  /** Those who are there and whose names could not be read. */
+  nameless: ReadonlySet<string>;
+  /** How many are there. */
+  total: number;
+}
+
 /**
  * A stream is either told of each change, or, when it is new or had no room for one, gets a `sync` as soon as it can.
  * What is told is the difference between what was told and what is: so there is one `leave` for each `join`, whatever
@@ -119,8 +129,9 @@ export class PresenceBoard {
     const present = this.#users.list();
     const toName = nameable(present);
     const users = await this.#name(toName);
-    await this.#tell(streams, users, present.size);
-    return this.#pauseMs(users.size < toName.length);
+    const nameless = new Set(toName.filter((id) => !users.has(id)));
+    await this.#tell({ streams, users, nameless, total: present.size });
+    return this.#pauseMs(nameless.size > 0);
   }
 
   async #read(): Promise<void> {
@@ -156,7 +167,7 @@ export class PresenceBoard {
     this.#options.failures.failed(error);
   }
 
-  async #tell(streams: Stream[], users: Map<string, PresentUser>, total: number): Promise<void> {
+  async #tell({ streams, users, nameless, total }: Told): Promise<void> {
     const changes = changesChunk(this.#told, users, total);
     this.#told = users;
     let sync: Chunk | undefined;
@@ -165,6 +176,8 @@ export class PresenceBoard {
       const isUpToDate = this.#streams.get(stream);
       // It has ended meanwhile, or there is nothing to tell it.
       if (isUpToDate === undefined || (isUpToDate && !changes)) continue;
+      // A `sync` in which its own user is missing would tell a page that it is not there.
+      if (!isUpToDate && nameless.has(stream.userId)) continue;
       if (!isUpToDate) sync ??= syncChunk(users, total);
       const chunk = isUpToDate ? changes : sync;
       if (chunk) this.#streams.set(stream, stream.sendAside(chunk));

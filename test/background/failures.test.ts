@@ -186,13 +186,15 @@ t.test('who comes is told of when there is a name again; who leaves, at once; an
   await log.expect(t, ['presence'], 1);
   eves.close();
   await expectTold(t, adas, ['join Eve', 'leave Eve']);
+  t.strictSame(bobs.presence, [], 'no sync in which its own user is missing');
   const triedBefore = tries;
   await until(() => tries > triedBefore, 'another try');
   await log.expect(t, ['presence'], 1);
   restore();
   await expectTold(t, adas, ['join Eve', 'leave Eve', 'join Bob']);
   await log.expect(t, ['presence'], 2);
-  await expectTold(t, bobs, ['leave Eve', 'join Bob']);
+  await until(() => bobs.presence.length > 0, 'the sync');
+  t.match(bobs.presence, [{ action: 'sync', users: [{ id: ada.user.id }, { id: bob.user.id }] }]);
 });
 
 t.test('a connection that the database refuses after an outage is told of once more (E4, E8)', async (t) => {
