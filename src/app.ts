@@ -110,6 +110,7 @@ export async function buildApp(
 
   await app.register(postgresPlugin, { connectionString: config.databaseUrl });
   await app.register(accountsPlugin, {
+    secureCookies: overTls,
     jwtIssuers: config.jwtIssuers,
     accountsPerMinute: config.accountsPerMinute,
     tokensPerUser: config.tokensPerUser,
@@ -147,7 +148,7 @@ export async function buildApp(
   await app.register(broadcastsPlugin, { connectionString: config.databaseDirectUrl });
 
   const maySee = async (userId: string, boardId: string) => (await app.boards.roleOf(userId, boardId)) !== undefined;
-  const accountOptions = { secureCookies: overTls, clientAddressHeader: config.clientAddressHeader };
+  const accountOptions = { clientAddressHeader: config.clientAddressHeader };
   await app.register(accountRoutes, { ...accountOptions, onRename: () => app.tellRenames() });
   await app.register(sessionRoutes, accountOptions);
   await app.register(tokenRoutes);

@@ -6,15 +6,12 @@ import { Type } from 'typebox';
 import { clientAddress } from '../http/client-address.ts';
 import { problemResponses } from '../http/schemas.ts';
 import type { Client } from './accounts.ts';
-import { createSessionCookie, sessionSecretsOf } from './session-cookie.ts';
 import { NewGuest, NewUser, UserDeletion, UserPatch } from './user.ts';
 
 const tags = ['Who is calling'];
 const userBody = Type.Object({ user: Type.Ref('User') });
 
 export interface AccountRouteOptions {
-  /** The session's cookie goes over TLS only. */
-  secureCookies: boolean;
   /** The header field in which a proxy says who its client is, in lower case. */
   clientAddressHeader: string | undefined;
 }
@@ -26,11 +23,14 @@ export interface RenamingOptions extends AccountRouteOptions {
 
 /** @returns who asks, as far as new accounts and attempts to sign in are concerned */
 export function clientOf(request: FastifyRequest, { clientAddressHeader }: AccountRouteOptions): Client {
-  return { address: clientAddress(request, clientAddressHeader), session: sessionSecretsOf(request)[0] };
+  return {
+    address: clientAddress(request, clientAddressHeader),
+    sessions: request.server.sessionCookie.secretsOf(request),
+  };
 }
 
 export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (app, options) => {
-  const cookie = createSessionCookie(options.secureCookies);
+  const cookie = app.sessionCookie;
 
   app.post(
     '/guests',

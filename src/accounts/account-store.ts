@@ -37,19 +37,19 @@ export interface AccountChange {
 export interface AccountStore {
   createGuest(name: string): Promise<SignIn>;
   /**
-   * @param replaced the secret of the session that the new one takes the place of
+   * @param replaced the secrets of the sessions that the new one takes the place of
    * @throws Problem TB_EMAIL_TAKEN
    */
-  createUser(name: string, credentials: NewCredentials, replaced: string | undefined): Promise<SignIn>;
+  createUser(name: string, credentials: NewCredentials, replaced: string[]): Promise<SignIn>;
   /** However the address is written. */
   findCredentials(email: string): Promise<StoredCredentials | undefined>;
   /** @returns undefined for a guest */
   findPasswordHash(userId: string): Promise<string | undefined>;
   /**
-   * @param replaced the secret of the session that the new one takes the place of
+   * @param replaced the secrets of the sessions that the new one takes the place of
    * @returns undefined when the password is another one by now
    */
-  signIn(credentials: StoredCredentials, replaced: string | undefined): Promise<SignIn | undefined>;
+  signIn(credentials: StoredCredentials, replaced: string[]): Promise<SignIn | undefined>;
   /**
    * Makes a guest's account one that lasts, and ends the guest's sessions.
    *
@@ -118,9 +118,9 @@ export function createAccountStore(pool: Pool): AccountStore {
          ), credentials as (
            insert into credentials (user_id, email, password_hash) select id, $4, $5 from users returning *
          ), replaced as (
-           delete from sessions where token_hash = $6
+           delete from sessions where token_hash = any ($6)
          )`,
-        [uuidv7(), name, email, passwordHash, hashOrNull(replaced)],
+        [uuidv7(), name, email, passwordHash, replaced.map(hashSecret)],
       ).catch(explainTaken);
       return user as SignIn;
     },
@@ -150,13 +150,13 @@ export function createAccountStore(pool: Pool): AccountStore {
          ), users as (
            select users.* from users join credentials on credentials.user_id = users.id
          ), replaced as (
-           delete from sessions where token_hash = $4 and exists (select from users)
+           delete from sessions where token_hash = any ($4) and exists (select from users)
          ), superseded as (
            delete from sessions where token_hash in (
              select token_hash from sessions where user_id = (select id from users)
              order by created_at desc offset ${MAX_SESSIONS - 1})
          )`,
-        [userId, passwordHash, hashOrNull(replaced)],
+        [userId, passwordHash, replaced.map(hashSecret)],
       );
     },
 
@@ -212,10 +212,6 @@ export function createAccountStore(pool: Pool): AccountStore {
       return rows[0]?.kept ?? undefined;
     },
   };
-}
-
-function hashOrNull(secret: string | undefined): Buffer | null {
-  return secret === undefined ? null : hashSecret(secret);
 }
 
 /** For what a user makes whose account was deleted since the look at it. */

@@ -22,7 +22,7 @@ import { createGuestStore } from './guest-store.ts';
 import { createIdentityStore } from './identity-store.ts';
 import { createJwtVerifier } from './jwt-verifier.ts';
 import { createPasswords } from './passwords.ts';
-import { sessionSecretsOf } from './session-cookie.ts';
+import { createSessionCookie, type SessionCookie } from './session-cookie.ts';
 import { createSessionStore, type SessionStore } from './session-store.ts';
 import { createTicketStore, type TicketStore } from './ticket-store.ts';
 import { createTokenStore, type TokenStore } from './token-store.ts';
@@ -34,6 +34,7 @@ const MAX_RECENT = 5000;
 declare module 'fastify' {
   interface FastifyInstance {
     accounts: Accounts;
+    sessionCookie: SessionCookie;
     sessions: SessionStore;
     tokens: TokenStore;
     credentials: CredentialStore;
@@ -66,6 +67,8 @@ declare module 'fastify' {
 const callers = new WeakMap<FastifyRequest, Caller>();
 
 export interface AccountsPluginOptions {
+  /** The session's cookie goes over TLS only. */
+  secureCookies: boolean;
   /** Applications that send their own users. */
   jwtIssuers: readonly JwtIssuer[];
   /** That one address may make. */
@@ -79,7 +82,7 @@ export interface AccountsPluginOptions {
 
 export default fastifyPlugin(
   async (app: FastifyInstance, options: AccountsPluginOptions) => {
-    const { jwtIssuers, accountsPerMinute, tokensPerUser, guestDays, redisUrl } = options;
+    const { secureCookies, jwtIssuers, accountsPerMinute, tokensPerUser, guestDays, redisUrl } = options;
     await app.register(fastifyCookie);
     const store = createAccountStore(app.pool);
     const failures = (owner: string, failing: string, healed: string) =>
@@ -98,6 +101,8 @@ export default fastifyPlugin(
       'accounts',
       new Accounts({ store, passwords: await createPasswords(), attempts: new AttemptLimits(), limit }),
     );
+    const sessionCookie = createSessionCookie(secureCookies);
+    app.decorate('sessionCookie', sessionCookie);
     app.decorate('sessions', sessions);
     app.decorate('tokens', tokens);
     // The end of access must not wait behind writers that hold the whole of the other pool (E6).
@@ -106,6 +111,7 @@ export default fastifyPlugin(
     app.decorate('tickets', tickets);
 
     const findCaller = createCallerFinder({
+      sessionCookie,
       sessions,
       tokens,
       tickets,
@@ -163,8 +169,8 @@ export default fastifyPlugin(
 
 /** All that a `findCaller` goes by on a route that no ticket opens. */
 function credentialsOf(request: FastifyRequest): string {
-  const { headers, routeOptions } = request;
-  return [routeOptions.url, headers.authorization, ...sessionSecretsOf(request)].join('\n');
+  const { headers, routeOptions, server } = request;
+  return [routeOptions.url, headers.authorization, ...server.sessionCookie.secretsOf(request)].join('\n');
 }
 
 /** Whatever a cookie opens a token opens, and the OpenAPI document says so, unless the route refuses tokens. */

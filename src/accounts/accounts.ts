@@ -21,8 +21,8 @@ export interface AccountsOptions {
 export interface Client {
   /** What its attempts are counted by. */
   address: string;
-  /** The secret of the session that it has now, which a new one replaces: nobody goes on in a session they did not begin. */
-  session: string | undefined;
+  /** What may be secrets of sessions that it has now, which a new one replaces: nobody goes on in one they did not begin. */
+  sessions: string[];
 }
 
 interface PasswordCheck {
@@ -54,7 +54,7 @@ export class Accounts {
   }
 
   /** @throws Problem TB_INVALID, TB_EMAIL_TAKEN, TB_TOO_MANY_ACCOUNTS, TB_TOO_MANY_ATTEMPTS or TB_UNAVAILABLE */
-  async signUp({ name, email, password }: NewUser, { address, session }: Client): Promise<SignIn> {
+  async signUp({ name, email, password }: NewUser, { address, sessions }: Client): Promise<SignIn> {
     const valid = readEmail(email);
     checkPasswordSize('password', password);
     // Also one that fails: the hash has been made by then.
@@ -62,17 +62,17 @@ export class Accounts {
     // Counted, because the answer tells whether somebody has an account here.
     return this.#attempts.run(address, undefined, async () => {
       const passwordHash = await this.#passwords.hash(password);
-      return this.#store.createUser(name.trim(), { email: valid, passwordHash }, session);
+      return this.#store.createUser(name.trim(), { email: valid, passwordHash }, sessions);
     });
   }
 
   /** @throws Problem TB_WRONG_CREDENTIALS, TB_TOO_MANY_ATTEMPTS or TB_UNAVAILABLE */
-  async signIn({ email, password }: Credentials, { address, session }: Client): Promise<SignIn> {
+  async signIn({ email, password }: Credentials, { address, sessions }: Client): Promise<SignIn> {
     checkPasswordSize('password', password);
     return this.#attempts.run(address, emailKey(email), async () => {
       const found = await this.#store.findCredentials(email.trim());
       const fits = await this.#passwords.verify(password, found?.passwordHash);
-      const signIn = fits && found ? await this.#store.signIn(found, session) : undefined;
+      const signIn = fits && found ? await this.#store.signIn(found, sessions) : undefined;
       if (!signIn) throw wrongCredentials();
       return signIn;
     });

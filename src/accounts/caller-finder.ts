@@ -9,13 +9,14 @@ import type { Caller } from './caller.ts';
 import { unauthenticated, wrongTicket, wrongToken } from './challenge.ts';
 import type { IdentityStore } from './identity-store.ts';
 import type { VerifyJwt } from './jwt-verifier.ts';
-import { sessionSecretsOf } from './session-cookie.ts';
+import type { SessionCookie } from './session-cookie.ts';
 import type { SessionStore } from './session-store.ts';
 import type { TicketStore } from './ticket-store.ts';
 import { TOKEN_PREFIX } from './token.ts';
 import type { TokenStore } from './token-store.ts';
 
 export interface CallerFinderOptions {
+  sessionCookie: Pick<SessionCookie, 'secretsOf'>;
   sessions: Pick<SessionStore, 'find'>;
   tokens: Pick<TokenStore, 'find'>;
   tickets: Pick<TicketStore, 'find'>;
@@ -27,7 +28,7 @@ export interface CallerFinderOptions {
 export type FindCaller = (request: FastifyRequest) => Promise<Caller>;
 
 export function createCallerFinder(options: CallerFinderOptions): FindCaller {
-  const { sessions, tokens, tickets, identities, verifyJwt } = options;
+  const { sessionCookie, sessions, tokens, tickets, identities, verifyJwt } = options;
   const findByJwt = async (jwt: string): Promise<Caller | undefined> => {
     const identity = await verifyJwt(jwt);
     if (!identity) return undefined;
@@ -52,7 +53,7 @@ export function createCallerFinder(options: CallerFinderOptions): FindCaller {
       if (!caller) throw wrongTicket();
       return caller;
     }
-    for (const secret of sessionSecretsOf(request)) {
+    for (const secret of sessionCookie.secretsOf(request)) {
       const caller = await sessions.find(secret);
       if (caller) return caller;
     }

@@ -14,6 +14,14 @@ export interface SessionCookie {
   /** Puts the new session's secret into the browser. */
   set(reply: FastifyReply, signIn: SignIn): FastifyReply;
   clear(reply: FastifyReply): FastifyReply;
+  /**
+   * A browser may send several cookies of one name (of other paths, of the domain above), in an order that nobody can rely
+   * on: any of them may be the good one. Behind TLS another name is no cookie of ours: whoever shares the domain could have
+   * set it, or anyone on a plain connection, and signed a visitor in as themselves.
+   *
+   * @returns what may be a session's secret
+   */
+  secretsOf(request: Pick<FastifyRequest, 'headers'>): string[];
 }
 
 /** @param secure the cookie goes over TLS only */
@@ -29,22 +37,14 @@ export function createSessionCookie(secure: boolean): SessionCookie {
       if (secure) reply.clearCookie(SESSION_COOKIE, options);
       return reply.clearCookie(name, options);
     },
+    secretsOf: ({ headers }) => valuesOf(name, headers.cookie ?? '').slice(0, MOST_SECRETS),
   };
 }
 
-/**
- * A browser may send several cookies of one name (of other paths, of the domain above), in an order that nobody can rely
- * on: any of them may be the good one.
- *
- * @returns what may be a session's secret, those of this host alone first
- */
-export function sessionSecretsOf({ headers }: Pick<FastifyRequest, 'headers'>): string[] {
-  const secrets: Record<string, string[]> = { [HOST_COOKIE]: [], [SESSION_COOKIE]: [] };
-  for (const [, name = '', secret = ''] of (headers.cookie ?? '').matchAll(
-    /(?:^|;) *([\w-]+)="?([\w-]{1,100})"? *(?=;|$)/g,
-  )) {
-    // Not what every object has: a cookie may be called `constructor`.
-    if (Object.hasOwn(secrets, name)) secrets[name]?.push(secret);
-  }
-  return [...new Set(Object.values(secrets).flat())].slice(0, MOST_SECRETS);
+/** @returns those that can be a secret, each once */
+function valuesOf(name: string, cookies: string): string[] {
+  const pairs = cookies.matchAll(/(?:^|;) *([\w-]+)="?([\w-]{1,100})"? *(?=;|$)/g);
+  const values = new Set<string>();
+  for (const [, found, value = ''] of pairs) if (found === name) values.add(value);
+  return [...values];
 }

@@ -4,14 +4,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { problemResponses, Timestamp } from '../http/schemas.ts';
 import { type AccountRouteOptions, clientOf } from './account-routes.ts';
-import { createSessionCookie, sessionSecretsOf } from './session-cookie.ts';
 import { Credentials } from './user.ts';
 
 const tags = ['Who is calling'];
 const signedIn = { tags, security: [{ session: [] }] };
 
 export const sessionRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = async (app, options) => {
-  const cookie = createSessionCookie(options.secureCookies);
+  const cookie = app.sessionCookie;
 
   app.post(
     '/session',
@@ -69,7 +68,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
       },
     },
     async (request, reply) => {
-      for (const secret of sessionSecretsOf(request)) await app.sessions.end(secret);
+      await app.sessions.end(cookie.secretsOf(request));
       return cookie.clear(reply).code(204).send(null);
     },
   );

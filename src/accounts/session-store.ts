@@ -27,7 +27,7 @@ export interface SessionStore {
    * @returns undefined when the secret is of no session, or of one that has ended
    */
   find(secret: string): Promise<Caller | undefined>;
-  end(secret: string): Promise<void>;
+  end(secrets: string[]): Promise<void>;
   /** Signs the user out everywhere. */
   endAll(userId: string): Promise<void>;
   /** See `Sweeper`. */
@@ -54,8 +54,8 @@ export function createSessionStore(pool: Pool, renewals: Failures): SessionStore
       return { user, credentialId, expiresAt: renewed ?? expiresAt };
     },
 
-    async end(secret) {
-      await pool.query('delete from sessions where token_hash = $1', [hashSecret(secret)]);
+    async end(secrets) {
+      await pool.query('delete from sessions where token_hash = any ($1)', [secrets.map(hashSecret)]);
     },
 
     async endAll(userId) {

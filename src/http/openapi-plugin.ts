@@ -58,7 +58,7 @@ export default fastifyPlugin(
               in: 'cookie',
               name: 'tb_session',
               description:
-                'Set by `POST /guests`, `POST /users` and `POST /session`; behind TLS as `__Host-tb_session`.',
+                'Set by `POST /guests`, `POST /users` and `POST /session`; behind TLS as `__Host-tb_session`, and taken as that only.',
             },
             token: {
               type: 'http',

@@ -66,16 +66,15 @@ t.test('of several cookies of the name any good one counts, up to four, and sign
   const { user, token } = await signUp(node);
   const good = [
     `tb_session=${token}`,
-    `__Host-tb_session=${token}`,
     `tb_session=old; tb_session=${token}`,
     `tb_session=${token}; tb_session=old`,
     `theme=dark; tb_session=; tb_session=a; tb_session=a; tb_session=b;tb_session=c; tb_session=${token}; x=y`,
-    `tb_session=a; tb_session=b; tb_session=c; tb_session=d; __Host-tb_session=${token}`,
-    `__Host-tb_session=old; tb_session="${token}"`,
+    `__Host-tb_session=a; __Host-tb_session=b; __Host-tb_session=c; __Host-tb_session=d; tb_session="${token}"`,
   ];
   for (const cookie of good) t.equal((await request('GET', '/session', cookie)).body.user?.id, user.id, cookie);
   const bad = [
     `tb_session=a; tb_session=b; tb_session=c; tb_session=d; tb_session=${token}`,
+    `__Host-tb_session=${token}`,
     `x_tb_session=${token}`,
     `tb_session=${token}x`,
   ];
@@ -83,6 +82,39 @@ t.test('of several cookies of the name any good one counts, up to four, and sign
   t.equal((await request('DELETE', '/session', `tb_session=old; tb_session=${token}`)).status, 204);
   t.equal((await request('GET', '/session', `tb_session=${token}`)).status, 401);
 });
+
+t.test(
+  'behind TLS only the cookie of this host counts: nobody beside it signs a visitor in or keeps one out',
+  async (t) => {
+    const secure = await startNode(t, database.url, { publicUrl: 'https://boards.example' });
+    const [{ user, token }, eve] = [await signUp(secure), await signUp(secure, 'Eve')];
+    const boardId = await (await Client.signUp(secure)).createBoard();
+    const ask = (path: string, cookie: string, method = 'GET') =>
+      fetch(secure.url + path, { method, headers: { cookie } });
+    const good = [
+      `__Host-tb_session=${token}`,
+      `tb_session=a; tb_session=b; tb_session=c; tb_session=d; __Host-tb_session=${token}`,
+      `tb_session=${eve.token}; __Host-tb_session=${token}`,
+      `__Host-tb_session=old; __Host-tb_session="${token}"`,
+    ];
+    for (const cookie of good) t.match(await (await ask('/session', cookie)).json(), { user: { id: user.id } }, cookie);
+    const planted = [
+      `tb_session=${eve.token}`,
+      `__Host-tb_session=old; tb_session=${eve.token}`,
+      `__host-tb_session=${eve.token}`,
+      `__Secure-tb_session=${eve.token}`,
+    ];
+    for (const cookie of planted) {
+      for (const path of ['/session', '/boards', `/boards/${boardId}`, `/boards/${boardId}/events`]) {
+        t.equal((await ask(path, cookie)).status, 401, `${path} by ${cookie}`);
+      }
+    }
+    const both = `tb_session=${eve.token}; __Host-tb_session=${token}`;
+    t.equal((await ask('/session', both, 'DELETE')).status, 204);
+    t.equal((await ask('/session', `__Host-tb_session=${token}`)).status, 401);
+    t.equal((await ask('/session', `__Host-tb_session=${eve.token}`)).status, 200, 'what does not count does not end');
+  },
+);
 
 t.test('the cookie is out of reach of scripts, other sites and, behind TLS, of plain connections', async (t) => {
   const { attributes } = await signUp(node);

@@ -106,6 +106,9 @@ t.test('signing in begins a new session, and ends the one that came with the req
   const eve = await Client.signUp(node, 'Eve');
   await signIn(account.email, password, { cookie: eve.cookie });
   t.notOk(await isSignedIn(eve), 'also when it was that of somebody else');
+  const [one, two] = [await Client.signUp(node, 'Eve'), await Client.signUp(node, 'Eve')];
+  await signIn(account.email, password, { cookie: `tb_session=stale; ${one.cookie}; ${two.cookie}` });
+  t.same([await isSignedIn(one), await isSignedIn(two)], [false, false], 'of several cookies each may have been it');
   const planted = await signIn(account.email, password, { cookie: 'tb_session=planted' });
   t.notMatch(planted.headers.getSetCookie()[0], 'planted');
   t.ok(await isSignedIn(first));
@@ -113,7 +116,7 @@ t.test('signing in begins a new session, and ends the one that came with the req
   const other = await Client.signUp(node, 'Eve');
   await signIn(account.email, 'a wrong one', { cookie: other.cookie });
   t.ok(await isSignedIn(other), 'one that fails ends nothing');
-  await nobody.post('/users', newAccount(), { cookie: other.cookie });
+  await nobody.post('/users', newAccount(), { cookie: `tb_session=stale; ${other.cookie}` });
   t.notOk(await isSignedIn(other), 'a new account takes its place as well');
 });
 
