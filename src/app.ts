@@ -164,7 +164,7 @@ export async function buildApp(
     limits: { perUser: config.streamsPerUser, perBoard: config.streamsPerBoard, perNode: config.streamsPerNode },
     maySee,
     readPlaces: (questions) => app.places.read(questions),
-    readSnapshot: (userId, boardId) => app.snapshots.read(userId, boardId),
+    readSnapshot: (userId, boardId) => app.snapshots.readInTurn(userId, boardId),
   });
   await app.register(presenceRoutes, { maySee });
   await app.register(broadcastRoutes, {

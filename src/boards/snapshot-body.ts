@@ -6,9 +6,13 @@ import type { SnapshotReader } from './snapshot.ts';
 
 const SLICE_BYTES = 64 * 1024;
 
-/** @param socket on which it goes out @returns what to send; the reader is released with it */
+/**
+ * @param socket on which it goes out
+ * @returns what to send; the reader is released with it. In one piece when nobody shares it: that is counted as what waits
+ *   for this client, and what is sent in slices is counted where it is shared.
+ */
 export function bodyOf(reader: SnapshotReader, socket: Socket): Buffer | Readable {
-  if (reader.bytes > SLICE_BYTES) return new SnapshotBody(reader, socket);
+  if (reader.isShared) return new SnapshotBody(reader, socket);
   const pieces: Buffer[] = [];
   for (let piece = reader.next(SLICE_BYTES); piece; piece = reader.next(SLICE_BYTES)) pieces.push(piece);
   reader.release();

@@ -73,12 +73,13 @@ export class SnapshotShelf implements Waiting {
 
   #open(held: Held): SnapshotReader {
     clearTimeout(held.lingering);
-    const reader = new SnapshotReader(held.snapshot, () => {
+    const onRelease = () => {
       held.readers.delete(reader);
       if (held.readers.size > 0) return;
       if (this.#newest.get(held.boardId) === held) this.#linger(held);
       else this.#drop(held);
-    });
+    };
+    const reader = new SnapshotReader(held.snapshot, { isShared: true, onRelease });
     held.readers.add(reader);
     return reader;
   }

@@ -1,5 +1,6 @@
 // GET /boards/:id in one statement, and so in one snapshot of the database.
 
+import pLimit from 'p-limit';
 import type { CustomTypesConfig, Pool } from 'pg';
 import { formatCursor } from '../events/cursor.ts';
 import type { WaitingBytes } from '../output/waiting-bytes.ts';
@@ -12,12 +13,16 @@ export interface SnapshotStore {
    * @throws Problem TB_UNAVAILABLE when the board is large and there is no room for it now
    */
   read(userId: string, boardId: string): Promise<SnapshotReader | undefined>;
+  /** The same, a few at a time: for streams, all of which a failover resets in one instant. */
+  readInTurn(userId: string, boardId: string): Promise<SnapshotReader | undefined>;
   /** The place of the last event of the board alone. @returns undefined when the user is no member */
   readPlace(userId: string, boardId: string): Promise<Place | undefined>;
 }
 
 /** A board of more bytes than this is read once for all, and kept for those who read it slowly. */
 const LARGE_BYTES = 256 * 1024;
+/** What streams read at a time, so that writes find a connection in between. Large boards have turns of their own. */
+const TURNS = 4;
 
 /**
  * The head row tells how large the board is, about: the log counts the texts and data of its items, and the rest of one
@@ -57,6 +62,13 @@ interface HeadRow extends Place {
   members: Buffer | null;
 }
 
+interface Rows {
+  /** Undefined when the user is no member. */
+  head?: HeadRow;
+  /** Undefined when the board is larger than was asked for. */
+  whole?: Snapshot;
+}
+
 interface ItemsRow {
   part: number;
   json: Buffer;
@@ -79,6 +91,19 @@ export function createSnapshotStore(pool: Pool, waiting: WaitingBytes): Snapshot
     readWhole: async (boardId) => (await readRows(pool, boardId, null, 'infinity')).whole,
   });
 
+  const turns = pLimit(TURNS);
+  /** Boards that are not large, of which each stream holds what it has not sent yet. */
+  const small = { waitingBytes: 0 };
+  waiting.include(small);
+
+  function openSmall(whole: Snapshot): SnapshotReader {
+    small.waitingBytes += whole.bytes;
+    const onRelease = () => {
+      small.waitingBytes -= whole.bytes;
+    };
+    return new SnapshotReader(whole, { isShared: false, onRelease });
+  }
+
   async function readPlace(userId: string, boardId: string): Promise<Place | undefined> {
     const { rows } = await pool.query<Place>({
       name: 'snapshot-read-place',
@@ -89,33 +114,31 @@ export function createSnapshotStore(pool: Pool, waiting: WaitingBytes): Snapshot
     return rows[0];
   }
 
-  return {
-    async read(userId, boardId) {
-      const { head, whole } = await readRows(pool, boardId, userId, LARGE_BYTES);
-      if (whole || !head) return whole && new SnapshotReader(whole);
-      const reader = await shelf.take(boardId, head, head.bytes);
-      if (!reader || reader.seq === head.seq) return reader;
-      // It holds more than what the user is known to be a member for, so that is looked up again (E6).
-      let isMember = false;
-      try {
-        isMember = (await readPlace(userId, boardId)) !== undefined;
-      } finally {
-        if (!isMember) reader.release();
-      }
-      return isMember ? reader : undefined;
-    },
+  async function open(userId: string, boardId: string, { head, whole }: Rows): Promise<SnapshotReader | undefined> {
+    if (whole || !head) return whole && openSmall(whole);
+    const reader = await shelf.take(boardId, head, head.bytes);
+    if (!reader || reader.seq === head.seq) return reader;
+    // It holds more than what the user is known to be a member for, so that is looked up again (E6).
+    let isMember = false;
+    try {
+      isMember = (await readPlace(userId, boardId)) !== undefined;
+    } finally {
+      if (!isMember) reader.release();
+    }
+    return isMember ? reader : undefined;
+  }
 
+  const readFirst = (userId: string, boardId: string) => readRows(pool, boardId, userId, LARGE_BYTES);
+  return {
+    read: async (userId, boardId) => open(userId, boardId, await readFirst(userId, boardId)),
+    // Not while the shelf has it: who waits there for a large board would keep everyone's small ones waiting (E5).
+    readInTurn: async (userId, boardId) => open(userId, boardId, await turns(readFirst, userId, boardId)),
     readPlace,
   };
 }
 
 /** @param most bytes of a board that is read as a whole; of a larger one there is only the head */
-async function readRows(
-  pool: Pool,
-  boardId: string,
-  userId: string | null,
-  most: number | 'infinity',
-): Promise<{ head?: HeadRow; whole?: Snapshot }> {
+async function readRows(pool: Pool, boardId: string, userId: string | null, most: number | 'infinity'): Promise<Rows> {
   const { rows } = await pool.query<HeadRow | ItemsRow>({
     name: 'snapshot-read',
     text: snapshotSql,

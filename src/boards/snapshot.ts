@@ -22,9 +22,13 @@ export class SnapshotReader {
   #isReleased = false;
   #movedAt = performance.now();
 
+  /** False when nobody else reads the same bytes: then what of them waits for a client is that client's own. */
+  readonly isShared: boolean;
+
   /** @param onRelease called once */
-  constructor(snapshot: Snapshot, onRelease: () => void = () => {}) {
+  constructor(snapshot: Snapshot, { isShared, onRelease }: { isShared: boolean; onRelease: () => void }) {
     this.#snapshot = snapshot;
+    this.isShared = isShared;
     this.#onRelease = onRelease;
   }
 

@@ -3,7 +3,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { createSession } from 'better-sse';
 import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
-import type { LimitFunction } from 'p-limit';
 import { uuidv7 } from 'uuidv7';
 import type { LoggedFailures } from '../background/failures.ts';
 import type { WaitingBytes } from '../output/waiting-bytes.ts';
@@ -18,11 +17,6 @@ export interface StreamOpenerOptions extends AdmissionOptions {
   openStreams: OpenStreams;
   waitingBytes: WaitingBytes;
   heartbeatSeconds: number;
-  /**
-   * A failover resets all streams of a node in one instant. What they then read at a time, so that writes find a
-   * connection in between.
-   */
-  snapshotReads: LimitFunction;
   /** @returns undefined when the user may not see the board */
   readSnapshot: (userId: string, boardId: string) => Promise<Snapshot | undefined>;
   /** Of the resets of all streams. */
@@ -46,7 +40,7 @@ export async function openStream(
   reply: FastifyReply,
 ): Promise<void> {
   const { userId, boardId } = wanted;
-  const readSnapshot = wantsSnapshot ? () => options.snapshotReads(options.readSnapshot, userId, boardId) : undefined;
+  const readSnapshot = wantsSnapshot ? () => options.readSnapshot(userId, boardId) : undefined;
   const admissionRequest = { ...wanted, readSnapshot };
   const admission = await admit(options, admissionRequest);
   let opened = false;

@@ -1,7 +1,6 @@
 // GET /boards/:id/events: the stream, or pages of the same log.
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import pLimit from 'p-limit';
 import { Type } from 'typebox';
 import type { User } from '../accounts/user.ts';
 import { LoggedFailures } from '../background/failures.ts';
@@ -17,8 +16,6 @@ import { streamDescription } from './stream-description.ts';
 import { StreamLimits, type StreamLimitsOptions } from './stream-limits.ts';
 import { openStream, type StreamOpenerOptions } from './stream-opener.ts';
 import { JSON_TYPE, lastEventIdOf, STREAM, StreamHeaders, StreamQuery, tolerate, typeOf } from './stream-query.ts';
-
-const SNAPSHOTS_AT_ONCE = 4;
 
 /** So long after it was made, an account counts with those that its address has just made. */
 const NEWCOMER_MS = 24 * 60 * 60_000;
@@ -42,7 +39,6 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
     accessWatch,
     limits: new StreamLimits(options.limits),
     places: new Places(options.readPlaces),
-    snapshotReads: pLimit(SNAPSHOTS_AT_ONCE),
     resetFailures: new LoggedFailures({
       log: app.log,
       owner: 'resets',

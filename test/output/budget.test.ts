@@ -1,6 +1,8 @@
 // What happens when more waits for clients than a node may have waiting (E5).
 
+import { once } from 'node:events';
 import net from 'node:net';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import t from 'tap';
 import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
@@ -60,6 +62,29 @@ t.test('more than a node may have waiting (E5)', async (t) => {
     t.notOk(slow.readableAborted, 'the one that is read goes on');
     slow.destroy();
     t.equal((await ada.get(`${other}`)).status, 200);
+  });
+
+  t.test('a board that is not large counts as well, for each client that does not take it', async (t) => {
+    const own = await startNode(t, database.url, { waitingBytesPerNode: MIB });
+    const middling = await createLargeBoard(ada, database, 200_000);
+    const ask = `GET /boards/${middling} HTTP/1.1\r\nHost: x\r\nCookie: ${ada.cookie}\r\n\r\n`;
+    const isCut = () => own.logged.some(({ msg }) => String(msg).startsWith('answer cut'));
+    let clients = 0;
+    while (!isCut()) {
+      t.ok(clients < 10, 'those that wait are within the budget');
+      const socket = net.connect(own.port, '127.0.0.1');
+      t.teardown(() => socket.destroy());
+      socket.on('error', () => {});
+      const [accepted] = (await once(own.app.server, 'connection')) as [net.Socket];
+      // One answer after the other, until the kernel takes no more.
+      for (let sent = 0; accepted.writableLength === 0 && !isCut(); ) {
+        socket.write(ask);
+        sent += 200_000;
+        await until(() => accepted.bytesWritten > sent, 'the answer');
+        await nextTurn();
+      }
+      clients += 1;
+    }
   });
 
   /** Whether something waits in the node for the client at a port. */

@@ -211,7 +211,8 @@ t.test('where a stream starts (E2)', async (t) => {
 });
 
 function snapshotOf(json: string): SnapshotReader {
-  return new SnapshotReader({ seq: 7, epoch: 'abcdef01', bytes: json.length, pieces: [Buffer.from(json)] });
+  const snapshot = { seq: 7, epoch: 'abcdef01', bytes: json.length, pieces: [Buffer.from(json)] };
+  return new SnapshotReader(snapshot, { isShared: false, onRelease: () => {} });
 }
 
 function readWhole(frame: SnapshotFrame, most: number): string {
