@@ -3,15 +3,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { formatCursor } from '../events/cursor.ts';
 import type { ResetReason } from './frame.ts';
-import type { FrameBatch } from './frame-batch.ts';
+import type { EventFrame, FrameBatch } from './frame-batch.ts';
 
 /** Streams that are written to before the event loop gets a turn: their system calls run inline, about 7 µs each. */
 const FAN_OUT = 256;
 
 /** What a board needs of a stream. */
 export interface BoardStream {
+  readonly userId: string;
   /** A live stream gets each batch, in order. It takes the frames after its own position. */
   deliver(batch: FrameBatch): void;
+  /** Events that end access, some of them the user's: the stream may be far from getting to them. Oldest first. */
+  hearEnds(ends: EventFrame[]): void;
   /** The stream's place in the log is lost; it says so and goes on from the head. */
   reset(reason: ResetReason): void;
   /** Ends it, because one of the others has thrown. */
@@ -25,6 +28,7 @@ export class HubBoard {
   /** How many have asked the hub for this board and not given it back. */
   holders = 0;
   #skips = 0;
+  #endsTo = 0;
   readonly #streams = new Set<BoardStream>();
   readonly #live = new Set<BoardStream>();
 
@@ -42,6 +46,11 @@ export class HubBoard {
     return this.#epoch;
   }
 
+  /** After this event nobody's access has ended, as far as this node has heard. 0 when it has heard of no end. */
+  get endsTo(): number {
+    return this.#endsTo;
+  }
+
   /** @returns the cursor of a place in the same history as the head */
   cursorAt(seq: number): string {
     return formatCursor({ epoch: this.#epoch, boardId: this.id }, seq);
@@ -51,6 +60,7 @@ export class HubBoard {
   begin(epoch: string, head: number): void {
     this.#epoch = epoch;
     this.#head = head;
+    this.#endsTo = 0;
   }
 
   add(stream: BoardStream): void {
@@ -79,6 +89,7 @@ export class HubBoard {
   async advance(batch: FrameBatch): Promise<void> {
     // First the head: a stream that catches up during the turns below then sees that it has not caught up.
     this.#head = batch.to;
+    this.#tellEnds(batch.frames.filter(({ ends }) => ends));
     const receivers = [...this.#live];
     const skips = this.#skips;
     for (let start = 0; start < receivers.length; start += FAN_OUT) {
@@ -94,8 +105,23 @@ export class HubBoard {
   /** What lies between can't be read: every stream says so, and goes on from `head`. */
   skipTo(head: number, reason: ResetReason): void {
     this.#head = head;
+    // Any of what is skipped may have been one.
+    this.#endsTo = head;
     this.#skips += 1;
     for (const stream of [...this.#streams]) attempt(stream, () => stream.reset(reason));
+  }
+
+  /** To all: also a live one may have no room for the event that ends it, and get to it only much later (E6). */
+  #tellEnds(frames: EventFrame[]): void {
+    const last = frames.at(-1);
+    if (!last) return;
+    this.#endsTo = last.seq;
+    const users = new Set(frames.map(({ ends }) => ends?.userId));
+    // A deleted board is the end for everyone.
+    const isForAll = users.has(undefined);
+    for (const stream of [...this.#streams]) {
+      if (isForAll || users.has(stream.userId)) attempt(stream, () => stream.hearEnds(frames));
+    }
   }
 }
 

@@ -13,6 +13,8 @@ import { SnapshotFrame } from './snapshot-frame.ts';
 import type { SseConnection } from './sse-connection.ts';
 
 const RETRY_MS = 500;
+/** Within this a stream whose access has ended may still get to the event that says so. API.md allows one second. */
+const END_GRACE_MS = 500;
 /** Of a snapshot, however little room there is. */
 const LEAST_SLICE_BYTES = 16 * 1024;
 
@@ -125,6 +127,8 @@ export class Stream implements BoardStream {
     );
     connection.writeText(ready);
     void this.#follow();
+    // The board has told of it while this stream was on its way, and the log may be far from it.
+    if (board.endsTo > this.#admittedAt) void this.#confirmMembership();
   }
 
   deliver(batch: FrameBatch): void {
@@ -135,10 +139,28 @@ export class Stream implements BoardStream {
     }
   }
 
+  /**
+   * The log is not waited for: who reads slowly, or is in the middle of a large snapshot, would get to the end of the own
+   * access many minutes later, and be sent what lies before it until then (E6). A stream that keeps up shows the event
+   * first; of one that does not, what lay before it is never told, as its user may not see it any more.
+   */
+  hearEnds(ends: EventFrame[]): void {
+    const { hub } = this.#options;
+    const { epoch } = hub;
+    const end = ends.findLast((frame) => this.#endedBy(frame));
+    if (!end?.ends) return;
+    // Meanwhile a reset may find a newer membership, or the history of the end may be none any more.
+    this.#endSoon(end.ends.reason, () => hub.epoch === epoch && this.#endedBy(end) !== undefined);
+  }
+
   reset(reason: ResetReason): void {
     if (this.#state === 'ended') return;
     this.#pendingReset = reason;
-    if (this.#state !== 'live') return;
+    if (this.#state !== 'live') {
+      // The reset itself may have to wait long for a slow client, and what is skipped may hold the end of access.
+      void this.#confirmMembership();
+      return;
+    }
     this.#options.board.leave(this);
     void this.#follow();
   }
@@ -289,6 +311,32 @@ export class Stream implements BoardStream {
     return ends.userId === undefined || ends.userId === this.userId ? ends.reason : undefined;
   }
 
+  /** @param isStill asked when the time is over: whether nothing that was read meanwhile says otherwise */
+  #endSoon(reason: CloseReason, isStill: () => boolean): void {
+    const end = () => {
+      if (isStill()) this.close(reason);
+    };
+    setTimeout(end, END_GRACE_MS).unref();
+  }
+
+  /** Ends the stream soon when the user is no member any more. While it cannot be known, the stream stays open. */
+  async #confirmMembership(): Promise<void> {
+    const { readMembership, resetFailures } = this.#options;
+    const admittedAt = this.#admittedAt;
+    while (!this.#isEnded() && this.#admittedAt === admittedAt) {
+      try {
+        const membership = await readMembership();
+        resetFailures.worked();
+        if (!membership) this.#endSoon('revoked', () => this.#admittedAt === admittedAt);
+        return;
+      } catch (error) {
+        if (this.#isEnded()) return;
+        resetFailures.failed(error);
+        await delay(RETRY_MS, undefined, { ref: false });
+      }
+    }
+  }
+
   /**
    * Says that the place in the log is lost, and goes on from the newest one. What was skipped may have held the end of the
    * user's membership, and another history may never have had its beginning: so both are looked up again (E6).
@@ -339,6 +387,7 @@ export class Stream implements BoardStream {
   #takeSnapshot(snapshot: Snapshot): void {
     const { epoch, seq } = snapshot;
     this.#position = seq;
+    this.#admittedAt = seq;
     this.#snapshot = new SnapshotFrame(formatCursor({ epoch, boardId: this.boardId }, seq), snapshot);
     snapshot.onCut(() => this.close('slow'));
   }
@@ -363,6 +412,10 @@ export class Stream implements BoardStream {
   // A method and not a comparison in place: the state changes while something is awaited.
   #isReplaying(): boolean {
     return this.#state === 'replaying';
+  }
+
+  #isEnded(): boolean {
+    return this.#state === 'ended';
   }
 
   #end(reason: EndReason, error?: unknown): void {

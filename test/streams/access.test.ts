@@ -6,6 +6,7 @@ import { Client } from '../helpers/client.ts';
 import { type EventStream, openStream } from '../helpers/event-stream.ts';
 import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
 import { holdBoard } from '../helpers/hub-board.ts';
+import { createLargeBoard } from '../helpers/large-board.ts';
 import { startNode, type TestNode, useDatabase } from '../helpers/node.ts';
 import { openBoard } from '../helpers/open-board.ts';
 import { sameProblem } from '../helpers/problem.ts';
@@ -202,6 +203,99 @@ t.test('a stream that replays thousands of events to a slow client stops at once
   await expectEnd(t, stream, boardId, 'revoked');
   t.ok(position < 5002, `${position} of 5002 events had been written`);
   t.equal(stream.seqs.at(-1), position, 'and not one more');
+});
+
+t.test('a membership that ends far ahead of a slow stream ends it all the same, within a second (E6)', async (t) => {
+  const proxy = await startFaultyProxy(t, database.url);
+  const own = await startNode(t, database.url, { databaseDirectUrl: proxy.url });
+  const ada = await Client.signUp(own);
+  // Much more than the kernel holds for two ends of a connection, and a client takes before it stands still.
+  const boardId = await createLargeBoard(ada, database, 32 * 1024 * 1024);
+  const mine = await openStream(t, own.url, boardId, ada);
+  const { cursor } = (await mine.next('ready')).data;
+
+  /** Adds a member of a board who is named so. */
+  const addMember = async (name: string) => {
+    const client = await Client.signUp(own, name);
+    await sql(`insert into members (board_id, user_id, role) values ($1, $2, 'viewer')`, [boardId, client.user.id]);
+    return client;
+  };
+  const remove = (client: Client) => sql('delete from members where user_id = $1', [client.user.id]);
+  const streamOf = ({ user }: Client) => [...own.app.openStreams].find(({ userId }) => userId === user.id);
+  /** Opens a stream of which nothing is taken. @returns once the kernel is full */
+  const openUnread = async (client: Client, options: { query?: string; headers?: Record<string, string> }) => {
+    const stream = await openStream(t, own.url, boardId, { ...client, ...options });
+    stream.socket.pause();
+    await until(() => (streamOf(client)?.socket?.writableLength ?? 0) > 0, 'the kernel to be full');
+    return stream;
+  };
+  const isClosed = (client: Client) => until(() => !streamOf(client), 'the end on the side of the node', 1500);
+  const replayed = { headers: { 'last-event-id': cursor.replace(/\d+$/, '0') } };
+  const withSnapshot = { query: '?snapshot=true' };
+
+  for (const [where, options] of Object.entries({ 'a replay': replayed, 'a snapshot': withSnapshot })) {
+    await t.test(`in ${where}`, async (t) => {
+      const bob = await addMember('Bob');
+      const stream = await openUnread(bob, options);
+      await remove(bob);
+      await isClosed(bob);
+      stream.socket.resume();
+      await until(() => stream.closed, 'the end');
+      t.notMatch(stream.raw, /"action":"deleted"/, 'long before the stream has got to it');
+      t.notOk(
+        stream.frames.some(({ event }) => event === 'snapshot'),
+        'which is cut',
+      );
+      // Who takes nothing for a second more is cut off before it.
+      const closing = stream.frames.flatMap(({ event, data }) => (event === 'close' ? data.reason : []));
+      t.strictSame(closing, stream.ended ? ['revoked'] : []);
+    });
+  }
+
+  await t.test('on its way, with a snapshot from before the end', async (t) => {
+    const bob = await addMember('Bob');
+    const { arrived, goOn } = holdAfter(t, own.app.snapshots, 'read');
+    const opening = openUnread(bob, withSnapshot);
+    await arrived;
+    await remove(bob);
+    await mine.next('changed', ({ data }) => data.action === 'deleted' && data.id === bob.user.id);
+    goOn();
+    await opening;
+    await isClosed(bob);
+  });
+
+  await t.test('in what is skipped, while a snapshot is written', async () => {
+    const bob = await addMember('Bob');
+    await mine.next('changed', ({ data }) => data.action === 'created' && data.id === bob.user.id);
+    await openUnread(bob, withSnapshot);
+    proxy.cut();
+    await until(() => !own.app.listener.isUp, 'the listener to be lost');
+    await remove(bob);
+    const board = await holdBoard(own, boardId);
+    board.skipTo(board.head, 'gap');
+    own.app.hub.release(board);
+    await isClosed(bob);
+    proxy.restore();
+  });
+
+  await t.test('and one who came back before the snapshot was read keeps the stream', async (t) => {
+    await until(() => own.app.listener.isUp, 'the listener to be back');
+    const bob = await addMember('Bob');
+    await mine.next('changed', ({ data }) => data.action === 'created' && data.id === bob.user.id);
+    const { arrived, goOn } = holdAfter(t, own.app.places, 'read');
+    const opening = openUnread(bob, withSnapshot);
+    await arrived;
+    await remove(bob);
+    await sql(`insert into members (board_id, user_id, role) values ($1, $2, 'viewer')`, [boardId, bob.user.id]);
+    const [log] = await sql<{ head: number }>('select head::int from board_log where board_id = $1', [boardId]);
+    await mine.next('changed', ({ data }) => data.seq === log?.head);
+    goOn();
+    const stream = await opening;
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    t.ok(streamOf(bob), 'goes on');
+    stream.close();
+    await until(() => !streamOf(bob), 'its end');
+  });
 });
 
 t.test('an announcement closes nothing by itself, whatever it says (E4, E6, threat 13)', async (t) => {
