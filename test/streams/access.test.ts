@@ -225,6 +225,8 @@ t.test('a membership that ends far ahead of a slow stream ends it all the same, 
   /** Opens a stream of which nothing is taken. @returns once the kernel is full */
   const openUnread = async (client: Client, options: { query?: string; headers?: Record<string, string> }) => {
     const stream = await openStream(t, own.url, boardId, { ...client, ...options });
+    // Before the first byte is read, the start of the reading would undo it.
+    await stream.next('ready');
     stream.socket.pause();
     await until(() => (streamOf(client)?.socket?.writableLength ?? 0) > 0, 'the kernel to be full');
     return stream;
