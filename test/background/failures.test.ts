@@ -103,7 +103,7 @@ t.test(
     await Promise.all([plain.next('ready'), withSnapshots.next('snapshot')]);
     const log = listenTo(node);
     await withoutGrant(t, 'select on members', async () => {
-      const tries = [countCalls(t, node.app.places, 'read'), countCalls(t, node.app.snapshots, 'read')];
+      const tries = [countCalls(t, node.app.places, 'read'), countCalls(t, node.app.snapshots, 'readInTurn')];
       const board = await holdBoard(node, boardId);
       board.skipTo(board.head, 'gap');
       node.app.hub.release(board);

@@ -1,5 +1,6 @@
 // The end of a session or token: what the streams that depend on it are told, also in the moments that are hard to hit.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { AccessWatch } from '../../src/streams/access-watch.ts';
 import { Client } from '../helpers/client.ts';
@@ -101,13 +102,17 @@ for (const query of ['', '?snapshot=true']) {
   t.test(`a session that ends while the stream is on its way opens nothing${query} (E6, threat 10)`, async (t) => {
     const { own, ada, boardId } = await startHeld(t);
     // The last of what is looked up; the session was confirmed beside the first of it.
-    const { arrived, goOn } = query ? holdAfter(t, own.app.snapshots, 'read') : holdAfter(t, own.app.places, 'read');
+    const { arrived, goOn } = query
+      ? holdAfter(t, own.app.snapshots, 'readInTurn')
+      : holdAfter(t, own.app.places, 'read');
     const heard = holdAfter(t, own.app.credentials, 'readRemaining', 2);
     heard.goOn();
     const answer = ada.get(`/boards/${boardId}/events${query}`);
     await arrived;
     await endSession(ada);
     await heard.arrived;
+    // What was looked up is acted on in the same turn of the event loop.
+    await nextTurn();
     goOn();
     sameProblem(t, await answer, 'TB_UNAUTHENTICATED');
     t.equal(own.app.openStreams.size, 0);
@@ -120,7 +125,9 @@ for (const query of ['', '?snapshot=true']) {
     await mine.next('ready');
     await sql(`insert into members (board_id, user_id, role) values ($1, $2, 'editor')`, [boardId, bob.user.id]);
     await mine.next('changed');
-    const { arrived, goOn } = query ? holdAfter(t, own.app.snapshots, 'read') : holdAfter(t, own.app.places, 'read');
+    const { arrived, goOn } = query
+      ? holdAfter(t, own.app.snapshots, 'readInTurn')
+      : holdAfter(t, own.app.places, 'read');
     const opening = openStream(t, own.url, boardId, { ...bob, query });
     await arrived;
     await sql('delete from members where user_id = $1', [bob.user.id]);
@@ -150,7 +157,7 @@ t.test('a stream that waits for the snapshot of a reset gets none when the sessi
   const { own, ada, boardId } = await startHeld(t);
   const stream = await openStream(t, own.url, boardId, { ...ada, query: '?snapshot=true' });
   await stream.next('snapshot');
-  const { arrived, goOn } = holdAfter(t, own.app.snapshots, 'read');
+  const { arrived, goOn } = holdAfter(t, own.app.snapshots, 'readInTurn');
   const board = await holdBoard(own, boardId);
   board.skipTo(board.head, 'gap');
   own.app.hub.release(board);
@@ -256,7 +263,7 @@ t.test('a membership that ends far ahead of a slow stream ends it all the same, 
 
   await t.test('on its way, with a snapshot from before the end', async (t) => {
     const bob = await addMember('Bob');
-    const { arrived, goOn } = holdAfter(t, own.app.snapshots, 'read');
+    const { arrived, goOn } = holdAfter(t, own.app.snapshots, 'readInTurn');
     const opening = openUnread(bob, withSnapshot);
     await arrived;
     await remove(bob);
