@@ -332,7 +332,8 @@ t.test('a link lets others in, with the role that it gives and for as long as it
   t.notMatch(JSON.stringify(invites), token, 'the link is shown once');
 
   const behindProxy = await startNode(t, database.url, { publicUrl: 'https://boards.example/' });
-  const elsewhere = await ada.at(behindProxy).post(`${board}/invites`, { role: 'viewer' });
+  const cookie = `__Host-${ada.cookie}`;
+  const elsewhere = await ada.at(behindProxy).post(`${board}/invites`, { role: 'viewer' }, { cookie });
   t.equal(elsewhere.body.url, `https://boards.example/invites/${elsewhere.body.token}`);
 });
 
