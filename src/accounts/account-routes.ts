@@ -102,7 +102,8 @@ export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (
       onRequest: app.requireSession,
       // Only an object can be checked against a schema, and a guest may send nothing.
       preValidation: async (request) => {
-        request.body ??= {};
+        // But null is a body, and no object.
+        if (request.body === undefined) request.body = {};
       },
       config: { refusesTokens: true },
       schema: {

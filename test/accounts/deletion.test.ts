@@ -68,6 +68,14 @@ t.test('a guest goes with nothing but the cookie', async (t) => {
   t.same(await tracesOf(ada), ['board_events'], 'the log of the board that has gone with it');
 });
 
+t.test('what is no object deletes nobody', async (t) => {
+  const eve = await Client.signUp(node, 'Eve');
+  for (const body of ['null', '[]', '""', '0', 'false']) {
+    t.equal((await eve.request('DELETE', '/users/me', body)).status, 400, body);
+  }
+  t.ok(await exists(eve));
+});
+
 t.test('who has a password sends it, and only a cookie will do', async (t) => {
   const email = newEmail();
   const ada = await Client.keep(node, { name: 'Ada', email, password });

@@ -146,7 +146,12 @@ class Fuzz {
   }
 
   /** What was done once under a key is answered again, and not done again. */
-  async #repeat(drawn: DrawnRequest[], requests: WireRequest[], [first]: Answer[]): Promise<Finding[]> {
+  async #repeat(
+    drawn: DrawnRequest[],
+    requests: WireRequest[],
+    [first]: Answer[],
+    isTriedAgain = false,
+  ): Promise<Finding[]> {
     const [request] = requests;
     const isKeyed = drawn[0]?.headers.some(([name]) => name === 'idempotency-key');
     // Where the first has ended the caller's access, the second finds none.
@@ -157,6 +162,13 @@ class Fuzz {
     const [second] = answers;
     const isSame = second?.status === first.status && kept(second.body) === kept(first.body);
     if (isSame && second.headers.get('idempotent-replayed') === 'true') return [];
+    // A request of an earlier connection, which was left before its answer, may have signed the caller out in between.
+    if (second?.status === 401 && !isTriedAgain) {
+      this.#world.forget();
+      const names = await this.#world.names();
+      const again = drawn.map((each) => encode(this.#document, each, names));
+      return this.#repeat(drawn, again, (await exchange(this.#port, again)).answers, true);
+    }
     const detail = `first ${first.status} ${first.body}, then ${second?.status} ${second?.body}`.slice(0, 600);
     return [{ rule: 'a repeat with its key answers the same', operation: request.operation.title, detail }];
   }

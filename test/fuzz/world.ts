@@ -28,6 +28,11 @@ export class World {
     return this.#names;
   }
 
+  /** Makes all of it anew for the next request. */
+  forget(): void {
+    this.#isWhole = false;
+  }
+
   /** Call with the status of each answer: some take away what the next request is about. */
   answered({ method, operation }: WireRequest, status: number): void {
     const endsSomething = method === 'DELETE' || operation.path.includes('/members') || operation.path === '/users/me';
