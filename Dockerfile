@@ -5,7 +5,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/finish-build.mjs ./scripts/
+COPY scripts/build.mjs scripts/finish-build.mjs scripts/bundle-client.mjs scripts/bundle-web.mjs ./scripts/
 COPY src ./src
 RUN npm run build
 

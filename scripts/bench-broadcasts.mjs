@@ -23,7 +23,7 @@ for (let count = 0; count < PEOPLE; count += 1) people.push((await signUp(node.u
 const sql = new pg.Client({ connectionString: node.databaseUrl });
 await sql.connect();
 await sql.query(
-  `insert into members (board_id, user_id, role) select $1, id, 'editor' from users on conflict do nothing`,
+  `insert into teamboard.members (board_id, user_id, role) select $1, id, 'editor' from teamboard.users on conflict do nothing`,
   [board.id],
 );
 await sql.end();

@@ -7,13 +7,14 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { cpuMsOf, rssKiBOf } from './bench-processes.mjs';
 
 const cli = fileURLToPath(new URL('../dist/cli.js', import.meta.url));
-const TICKS_PER_SECOND = 100;
 
 /**
  * @typedef {object} BenchNode
  * @property {string} url
+ * @property {number | undefined} pid
  * @property {string} databaseUrl of its embedded PostgreSQL
  * @property {() => Promise<number>} cpuMs processor time of the node's process so far
  * @property {() => Promise<number>} rssMiB its memory now
@@ -26,7 +27,7 @@ const TICKS_PER_SECOND = 100;
  */
 export async function startBenchNode() {
   const dataDir = await mkdtemp(join(tmpdir(), 'teamboard-bench-'));
-  const child = spawn(process.execPath, [cli, 'serve'], {
+  const child = spawn(process.execPath, [...process.execArgv, cli, 'serve'], {
     env: {
       ...process.env,
       PORT: '0',
@@ -51,16 +52,10 @@ export async function startBenchNode() {
   if (!pid) throw new Error('no PostgreSQL');
   return {
     url,
+    pid: child.pid,
     databaseUrl: `postgres://postgres@/teamboard?host=${encodeURIComponent(socketFolder)}&sslmode=disable`,
-    cpuMs: async () => {
-      const stat = await readFile(`/proc/${child.pid}/stat`, 'utf8');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
-    },
-    rssMiB: async () => {
-      const status = await readFile(`/proc/${child.pid}/status`, 'utf8');
-      return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) / 1024;
-    },
+    cpuMs: () => cpuMsOf(child.pid),
+    rssMiB: async () => (await rssKiBOf(child.pid)) / 1024,
     stop: async () => {
       child.kill('SIGINT');
       await once(child, 'exit');
@@ -97,8 +92,30 @@ export async function signUp(url) {
  * @returns {Promise<http.ClientRequest>}
  */
 export function openBenchStream(url, boardId, cookie, onData) {
+  return openAt(`${url}/boards/${boardId}/events`, cookie, onData);
+}
+
+/**
+ * The same of many boards.
+ * @param {string} url
+ * @param {string[]} boardIds
+ * @param {string} cookie
+ * @param {(data: Buffer) => void} onData
+ * @returns {Promise<http.ClientRequest>}
+ */
+export function openManyBenchStream(url, boardIds, cookie, onData) {
+  return openAt(`${url}/events?boards=${boardIds.join()}`, cookie, onData);
+}
+
+/**
+ * @param {string} url
+ * @param {string} cookie
+ * @param {(data: Buffer) => void} onData
+ * @returns {Promise<http.ClientRequest>}
+ */
+function openAt(url, cookie, onData) {
   return new Promise((resolve, reject) => {
-    const request = http.get(`${url}/boards/${boardId}/events`, {
+    const request = http.get(url, {
       agent: false,
       headers: { cookie, accept: 'text/event-stream' },
     });

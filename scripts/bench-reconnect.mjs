@@ -13,11 +13,10 @@ const { board } = await post('/boards', { name: 'Bench' });
 const sql = new pg.Client({ connectionString: node.databaseUrl });
 await sql.connect();
 const insert = (/** @type {number} */ rows, /** @type {number} */ bytes) =>
-  sql.query(`insert into items (board_id, text) select $1, repeat('x', $3::int) from generate_series(1, $2::int)`, [
-    board.id,
-    rows,
-    bytes,
-  ]);
+  sql.query(
+    `insert into teamboard.items (board_id, text) select $1, repeat('x', $3::int) from generate_series(1, $2::int)`,
+    [board.id, rows, bytes],
+  );
 
 /**
  * @param {string | undefined} cursor

@@ -38,7 +38,7 @@ const before = { rss: await node.rssMiB(), kernel: await kernelKiB() };
 let most = before.rss;
 for (let pushed = 0; pushed < MIB_EACH * 1024 * 1024; pushed += ROWS * ROW_BYTES) {
   await sql.query(
-    `insert into items (board_id, text) select $1, repeat('x', $3::int) from generate_series(1, $2::int)`,
+    `insert into teamboard.items (board_id, text) select $1, repeat('x', $3::int) from generate_series(1, $2::int)`,
     [board.id, ROWS, ROW_BYTES],
   );
   await new Promise((resolve) => setTimeout(resolve, 300));

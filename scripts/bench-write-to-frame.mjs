@@ -43,16 +43,16 @@ console.log(`REST: request to frame    ${describeMs(rest.toFrame)}`);
 const client = new pg.Client({ connectionString: node.databaseUrl });
 await client.connect();
 const sql = await measure((text) =>
-  client.query('insert into items (board_id, text) values ($1, $2)', [board.id, text]),
+  client.query('insert into teamboard.items (board_id, text) values ($1, $2)', [board.id, text]),
 );
 console.log(`SQL: statement to frame   ${describeMs(sql.toFrame)}`);
 
 for (const rows of [1000, 10_000]) {
   const start = performance.now();
-  await client.query('insert into items (board_id, text) select $1, n::text from generate_series(1, $2::int) n', [
-    board.id,
-    rows,
-  ]);
+  await client.query(
+    'insert into teamboard.items (board_id, text) select $1, n::text from generate_series(1, $2::int) n',
+    [board.id, rows],
+  );
   console.log(`SQL: ${rows} rows in one statement, ${rows} events   ${(performance.now() - start).toFixed(0)} ms`);
 }
 

@@ -16,13 +16,13 @@ import ts from 'typescript';
  */
 
 /** The folder that a file belongs to. Files of the root stand each for themselves. @param {string} file */
-const folderOf = (file) => (file.includes('/') ? /** @type {string} */ (file.split('/')[0]) : file);
+const folderOf = (file) => (file.includes('/') ? posix.dirname(file) : file);
 
 /** @param {string} file */
 const isWiring = (file) => /-(plugin|routes)\.ts$/.test(file) || !file.includes('/');
 
-/** @param {string} file @param {string[]} folders */
-const isIn = (file, ...folders) => folders.includes(folderOf(file));
+/** In one of the folders or below it. @param {string} file @param {string[]} folders */
+const isIn = (file, ...folders) => folders.some((folder) => file.startsWith(`${folder}/`));
 
 /** @param {string} file */
 const mayHoldSql = (file) => file.endsWith('-store.ts') || isIn(file, 'events', 'postgres');
@@ -32,9 +32,11 @@ const directions = [
   [
     'background',
     [
+      'access',
       'accounts',
       'boards',
       'broadcasts',
+      'config',
       'events',
       'http',
       'liveness',
@@ -53,17 +55,27 @@ const directions = [
     ['boards', 'streams', 'liveness', 'presence', 'broadcasts'],
     'events knows nobody who writes or reads the log',
   ],
+  ['streams/wire', ['streams/fan-out', 'streams/opening'], 'wire is the ground floor of streams'],
+  ['streams/fan-out', ['streams/opening'], 'opening knows fan-out, not the other way round'],
+  ['access', ['accounts', 'boards', 'streams'], 'access is asked by those whose work hangs on it'],
   ['streams', ['broadcasts'], 'broadcasts knows streams, not the other way round'],
   ['streams', ['liveness', 'presence'], 'liveness knows streams, not the other way round'],
   ['liveness', ['boards', 'presence'], 'presence knows liveness, not the other way round, and liveness no boards'],
+  ['http', ['postgres'], 'http is told what an error of the database means'],
   ['presence', ['boards'], 'presence comes from the registry'],
   ['broadcasts', ['boards'], 'a broadcast is no change of a board'],
 ];
 
+/** What runs in pages: bundled by the build, and read by the server as files. The application is made with the client. */
+const client = 'client';
+const web = 'web';
+/** Of the application. */
+const webPackages = /^(?:lit(?:\/.*)?|@preact\/signals-core|fractional-indexing|lean-qr|papaparse)$/;
+
 /** Who may use a package or a global. @type {Array<{ uses: RegExp, by: (file: string, use: Import) => boolean, rule: string }>} */
 const owners = [
   {
-    uses: /^pg$/,
+    uses: /^pg(-connection-string)?$/,
     by: (file, { isTypeOnly }) => isIn(file, 'postgres') || (isTypeOnly && mayHoldSql(file)),
     rule: 'only postgres/ makes connections; their types belong to *-store.ts, events/ and postgres/',
   },
@@ -99,7 +111,18 @@ function check(folder) {
     .sort();
   if (files.length === 0) return [`${folder} holds no file to check`];
   const imports = files.flatMap((file) => readImports(folder, file));
-  const violations = [...imports.flatMap(misdirected), ...imports.flatMap(misused), ...cyclic(imports)];
+  const ours = imports.filter(({ target }) => target !== undefined);
+  const violations = [
+    ...imports.flatMap(misdirected),
+    ...imports.flatMap(misused),
+    // Folders may name each other's types: nothing is loaded for them.
+    ...cyclic(
+      ours.filter(({ isTypeOnly }) => !isTypeOnly),
+      folderOf,
+      'folders',
+    ),
+    ...cyclic(ours, (file) => file, 'files'),
+  ];
   return violations.map(({ use, rule }) => `${join(folder, use.file)}:${use.line} imports ${use.specifier}: ${rule}`);
 }
 
@@ -107,37 +130,46 @@ function check(folder) {
 function misdirected(use) {
   const { file, target } = use;
   if (target === undefined) return [];
+  if (isIn(file, web) || isIn(target, web)) {
+    if (isIn(file, web) && isIn(target, web, client)) return [];
+    return [{ use, rule: 'web imports the client alone, and nobody imports web' }];
+  }
+  if (isIn(file, client) !== isIn(target, client)) return [{ use, rule: 'client and server never import each other' }];
   return directions.flatMap(([from, to, rule]) => (isIn(file, from) && isIn(target, ...to) ? [{ use, rule }] : []));
 }
 
 /** @param {Import} use */
 function misused(use) {
   if (use.target !== undefined) return [];
+  if (isIn(use.file, client)) {
+    return use.specifier.startsWith('.') ? [] : [{ use, rule: 'client runs in pages, without any package' }];
+  }
+  if (isIn(use.file, web)) {
+    if (use.specifier.startsWith('.') || webPackages.test(use.specifier)) return [];
+    return [{ use, rule: 'web runs in pages, with Lit, signals and fractional indexing' }];
+  }
   return owners.flatMap(({ uses, by, rule }) =>
     uses.test(use.specifier) && !by(use.file, use) ? [{ use, rule }] : [],
   );
 }
 
 /**
- * Folders that need each other to be loaded, directly or round others. Types need nothing loaded.
+ * What needs itself, directly or round others.
  *
  * @param {Import[]} all
+ * @param {(file: string) => string} placeOf
+ * @param {string} what
  */
-function cyclic(all) {
+function cyclic(all, placeOf, what) {
   /** @type {Map<string, Set<string>>} */
   const needs = new Map();
-  const crossing = all.filter(
-    ({ file, target, isTypeOnly }) => target !== undefined && !isTypeOnly && folderOf(file) !== folderOf(target),
-  );
-  for (const { file, target } of crossing) {
-    const needed = needs.get(folderOf(file)) ?? new Set();
-    needs.set(folderOf(file), needed.add(folderOf(/** @type {string} */ (target))));
-  }
-  return crossing.flatMap((use) => {
-    const way = findWay(needs, folderOf(/** @type {string} */ (use.target)), folderOf(use.file));
-    return way
-      ? [{ use, rule: `folders import each other in a circle: ${[folderOf(use.file), ...way].join(' → ')}` }]
-      : [];
+  const crossing = all
+    .map((use) => ({ use, from: placeOf(use.file), to: placeOf(/** @type {string} */ (use.target)) }))
+    .filter(({ from, to }) => from !== to);
+  for (const { from, to } of crossing) needs.set(from, (needs.get(from) ?? new Set()).add(to));
+  return crossing.flatMap(({ use, from, to }) => {
+    const way = findWay(needs, to, from);
+    return way ? [{ use, rule: `${what} import each other in a circle: ${[from, ...way].join(' → ')}` }] : [];
   });
 }
 

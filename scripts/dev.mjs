@@ -1,11 +1,9 @@
 // `npm run dev`: compiles on every change of src/, and starts the node anew when that went without an error.
 
-import { spawn } from 'node:child_process';
-import { cpSync, rmSync, watch } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { watch } from 'node:fs';
 import { createRequire } from 'node:module';
 
-const migrations = 'src/postgres/migrations';
-const builtMigrations = 'dist/postgres/migrations';
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 
 // A child ends when this process lets go of it, or dies: without that, a killed `npm run dev` would leave a compiler, a
@@ -52,8 +50,7 @@ function restart() {
     await stopNode();
     restartIsDue = false;
     if (stopping) return;
-    rmSync(builtMigrations, { recursive: true, force: true });
-    cpSync(migrations, builtMigrations, { recursive: true });
+    spawnSync(process.execPath, ['scripts/finish-build.mjs', 'src', 'dist'], { stdio: 'inherit' });
     startNode();
   });
 }
@@ -72,8 +69,9 @@ compiler.once('exit', () => {
   void stop();
 });
 
-const watcher = watch(migrations, () => {
-  if (node) restart();
+// The compiler sees only what it compiles: neither SQL nor what runs in pages.
+const watcher = watch('src', { recursive: true }, (_, path) => {
+  if (node && /\.(?:sql|lua)$|^(?:client|web)\b/.test(path ?? '')) restart();
 });
 
 async function stop() {

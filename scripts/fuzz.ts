@@ -6,8 +6,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import { type FuzzResult, fuzz } from '../test/fuzz/fuzz.ts';
 import { startFuzzedNode } from '../test/fuzz/fuzzed-node.ts';
 import { findFaults } from '../test/fuzz/verdict.ts';
+import { Ends } from '../test/helpers/ends.ts';
 import { startPrivatePostgres } from '../test/helpers/private-postgres.ts';
-import { Ends } from './soak/ends.ts';
 
 const whole = (text: string): number => {
   const value = Number(text);

@@ -6,8 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { Ends } from './soak/ends.ts';
-import { runSoak } from './soak/run.ts';
+import { Ends } from '../test/helpers/ends.ts';
+import { runSoak } from '../test/soak/run.ts';
 
 const number =
   (least: number, most: number) =>

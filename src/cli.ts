@@ -1,18 +1,15 @@
 #!/usr/bin/env node
-// The command line: teamboard serve | migrate.
+// What is run: looks at the version of Node before it loads anything that an old one cannot read. So only what Node 12
+// knows stands here, and no import at the top.
 
-import { Command } from 'commander';
-import { migrateOnly, serve } from './server.ts';
+/** As package.json says. */
+const LEAST = [20, 19];
 
-const program = new Command('teamboard').description(
-  'Shared boards over plain HTTP. Settings come from the environment.',
-);
-program
-  .command('serve', { isDefault: true })
-  .description('run a node')
-  .action(() => serve());
-program
-  .command('migrate')
-  .description("bring the database's schema up to date, then end")
-  .action(() => migrateOnly());
-await program.parseAsync();
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const [leastMajor = 0, leastMinor = 0] = LEAST;
+if (major < leastMajor || (major === leastMajor && minor < leastMinor)) {
+  console.error(`teamboard: Node ${process.versions.node} is too old: ${LEAST.join('.')} or newer is needed.`);
+  process.exitCode = 1;
+} else {
+  void import('./command.ts').then(({ run }) => run());
+}

@@ -1,6 +1,22 @@
-// The first three lines that a new user can try.
+// What a start prints when the node listens.
 
-/** @param address where the server listens, without a slash at the end */
+export interface Welcome {
+  /** Where it listens, without a slash at the end. */
+  address: string;
+  /** Where browsers reach it; undefined: there. */
+  publicUrl: string | undefined;
+  /** To somebody at a keyboard, and not to a log that is kept. */
+  isFirstTry: boolean;
+}
+
+export function welcome({ address, publicUrl, isFirstTry }: Welcome): string {
+  const known = publicUrl ?? address;
+  const place = publicUrl === undefined ? address : `${address}, which browsers reach as ${publicUrl}`;
+  const listens = `Teamboard listens on ${place}, its API is described at ${known}/docs.`;
+  return isFirstTry ? `\n${listens} To try it:\n\n${curlSession(address)}\n` : `${listens}\n`;
+}
+
+/** The first three lines that a new user can try. */
 export function curlSession(address: string): string {
   return [
     `  curl -sc jar --json '{"name":"Ada"}' ${address}/guests`,

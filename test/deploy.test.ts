@@ -3,10 +3,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
+import semver from 'semver';
 import { parse } from 'smol-toml';
 import t from 'tap';
-import { loadConfig, settingNames } from '../src/config.ts';
+import { loadConfig } from '../src/config/config.ts';
+import { settingNames } from '../src/config/settings.ts';
 import { CLOSE_MS } from '../src/server.ts';
+import { curlSession, welcome } from '../src/welcome.ts';
 import { startNode, useDatabase } from './helpers/node.ts';
 import { readProjectFile as read, root } from './helpers/project.ts';
 
@@ -34,6 +37,7 @@ const packageJson = JSON.parse(read('package.json')) as {
   bin: { teamboard: string };
   engines: { node: string };
   scripts: Record<string, string>;
+  allowScripts: Record<string, boolean>;
 };
 const dockerfile = read('Dockerfile')
   .replace(/\\\n/g, ' ')
@@ -137,6 +141,20 @@ t.test('the proxy finds the node', async (t) => {
   t.equal(config.clientAddressHeader, 'fly-client-ip');
 });
 
+t.test('the packages fit the oldest Node that is promised, and their scripts are decided on', async (t) => {
+  const least = semver.minVersion(packageJson.engines.node)?.version ?? '';
+  const { packages } = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { engines?: { node?: string }; hasInstallScript?: boolean }>;
+  };
+  t.ok(Object.keys(packages).length > 300);
+  for (const [path, { engines, hasInstallScript }] of Object.entries(packages)) {
+    t.ok(semver.satisfies(least, engines?.node ?? '*'), `${path} runs on Node ${least}: ${engines?.node}`);
+    const name = path.replace(/^.*node_modules\//, '');
+    if (hasInstallScript)
+      t.ok(name in packageJson.allowScripts, `${name}: npm warns of a script that nobody has decided on`);
+  }
+});
+
 t.test('a machine is given the time to end its streams', async (t) => {
   const [signal] = valuesOf('STOPSIGNAL');
   t.equal(signal, 'SIGTERM', 'the signal that drains');
@@ -164,4 +182,16 @@ t.test('the check asks a route that is there', async (t) => {
     t.ok(secondsOf(timeout) > READYZ_SECONDS, 'an outage of the database takes no machine away');
     t.ok(secondsOf(interval) > secondsOf(timeout));
   }
+});
+
+t.test('a start says where browsers come, and shows how to try it only where somebody looks', async (t) => {
+  const address = 'http://127.0.0.1:3000';
+  const publicUrl = 'https://example.org/teamboard';
+  t.equal(
+    welcome({ address, publicUrl, isFirstTry: false }),
+    `Teamboard listens on ${address}, which browsers reach as ${publicUrl}, its API is described at ${publicUrl}/docs.\n`,
+  );
+  const first = welcome({ address, publicUrl: undefined, isFirstTry: true });
+  t.match(first, `\nTeamboard listens on ${address}, its API is described at ${address}/docs. To try it:\n\n`);
+  t.ok(first.includes(curlSession(address)));
 });

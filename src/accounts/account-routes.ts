@@ -4,12 +4,16 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { clientAddress } from '../http/client-address.ts';
-import { problemResponses } from '../http/schemas.ts';
+import { emptyResponse, jsonResponse, OPTIONAL } from '../http/schemas.ts';
 import type { Client } from './accounts.ts';
 import { NewGuest, NewUser, UserDeletion, UserPatch } from './user.ts';
 
-const tags = ['Who is calling'];
+const tags = ['Accounts'];
 const userBody = Type.Object({ user: Type.Ref('User') });
+const newSession = Type.String({
+  description: 'The session that takes the place of the others, when email or password has changed.',
+  [OPTIONAL]: true,
+});
 
 export interface AccountRouteOptions {
   /** The header field in which a proxy says who its client is, in lower case. */
@@ -37,12 +41,14 @@ export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (
     {
       schema: {
         tags,
+        operationId: 'createGuest',
         summary: 'Make a guest account and sign in',
         description:
-          'Sets the cookie `tb_session`. The account lasts as long as the session, unless an email and a password ' +
+          `Sets the cookie \`${cookie.name}\`. The account lasts as long as the session, unless an email and a password ` +
           '(`PATCH /users/me`) or a token keep it.',
         body: NewGuest,
-        response: { 201: userBody, ...problemResponses(400, 413, 415, 429, 503) },
+        problems: ['TB_TOO_MANY_ACCOUNTS'],
+        response: { 201: jsonResponse('Made, and signed in.', userBody, 'Set-Cookie') },
       },
     },
     async (request, reply) => {
@@ -56,10 +62,12 @@ export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (
     {
       schema: {
         tags,
+        operationId: 'createUser',
         summary: 'Make an account with email and password, and sign in',
-        description: 'Sets the cookie `tb_session`. Sent again after an answer that was lost, it is 409: sign in then.',
+        description: `Sets the cookie \`${cookie.name}\`. Sent again after an answer that was lost, it is 409: sign in then.`,
         body: NewUser,
-        response: { 201: userBody, ...problemResponses(400, 409, 413, 415, 429, 503) },
+        problems: ['TB_EMAIL_TAKEN', 'TB_TOO_MANY_ACCOUNTS', 'TB_TOO_MANY_ATTEMPTS'],
+        response: { 201: jsonResponse('Made, and signed in.', userBody, 'Set-Cookie') },
       },
     },
     async (request, reply) => {
@@ -71,10 +79,11 @@ export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (
   app.patch(
     '/users/me',
     {
-      onRequest: app.requireSession,
+      onRequest: app.requireCaller,
       config: { refusesTokens: true },
       schema: {
         tags,
+        operationId: 'updateAccount',
         summary: 'Change my account',
         description:
           'A guest keeps the account by setting email and password together: same id, same boards. Who has a password ' +
@@ -84,12 +93,13 @@ export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (
           'pause; more is 429 `TB_TOO_MANY_RENAMES`, and changes nothing.',
         security: [{ session: [] }],
         body: UserPatch,
-        response: { 200: userBody, ...problemResponses(400, 401, 409, 413, 415, 429, 503) },
+        problems: ['TB_EMAIL_TAKEN', 'TB_WRONG_PASSWORD', 'TB_TOO_MANY_ATTEMPTS', 'TB_TOO_MANY_RENAMES'],
+        response: { 200: { ...jsonResponse('Changed.', userBody), headers: { 'Set-Cookie': newSession } } },
       },
     },
     async (request, reply) => {
       const { address } = clientOf(request, options);
-      const changed = await app.accounts.change(request.session.user, request.body, address);
+      const changed = await app.accounts.change(request.caller.user, request.body, address);
       options.onRename();
       if ('secret' in changed) cookie.set(reply, changed);
       return reply.send({ user: changed.user });
@@ -99,15 +109,11 @@ export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (
   app.delete(
     '/users/me',
     {
-      onRequest: app.requireSession,
-      // Only an object can be checked against a schema, and a guest may send nothing.
-      preValidation: async (request) => {
-        // But null is a body, and no object.
-        if (request.body === undefined) request.body = {};
-      },
+      onRequest: app.requireCaller,
       config: { refusesTokens: true },
       schema: {
         tags,
+        operationId: 'deleteAccount',
         summary: 'Delete my account',
         description:
           'With its sessions, tokens and memberships: their streams end at once, on every node. Boards that nobody else ' +
@@ -116,15 +122,15 @@ export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (
           'of boards, under the name that it was done by. Who has a password sends it.',
         security: [{ session: [] }],
         body: UserDeletion,
+        problems: ['TB_LAST_OWNER', 'TB_WRONG_PASSWORD', 'TB_TOO_MANY_ATTEMPTS'],
         response: {
-          204: Type.Null({ description: 'Deleted; the cookie is void, and the email is free.' }),
-          ...problemResponses(400, 401, 409, 413, 415, 429, 503),
+          204: emptyResponse('Deleted; the cookie is void, and the email is free.', 'Set-Cookie'),
         },
       },
     },
     async (request, reply) => {
       const { address } = clientOf(request, options);
-      await app.accounts.delete(request.session.user, request.body.currentPassword, address);
+      await app.accounts.delete(request.caller.user, request.body.currentPassword, address);
       return cookie.clear(reply).code(204).send(null);
     },
   );

@@ -2,7 +2,7 @@
 
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
-import { Problem } from '../errors.ts';
+import { Problem } from '../problems/problem.ts';
 import { unauthenticated } from './challenge.ts';
 import { hashSecret, newSecret } from './secret.ts';
 import { firstEndSql, MAX_SESSIONS, userColumns } from './session-store.ts';
@@ -79,7 +79,7 @@ export interface AccountStore {
 /** Ends a statement whose WITH queries `users` and `credentials` are the account. @param secret placeholder of its hash */
 const signInSql = (secret: string) => `
   session as (
-    insert into sessions (token_hash, user_id, expires_at) select ${secret}, id, ${firstEndSql} from users
+    insert into :schema.sessions (token_hash, user_id, expires_at) select ${secret}, id, ${firstEndSql} from users
   )
   select ${userColumns} from users left join credentials on credentials.user_id = users.id`;
 
@@ -104,7 +104,9 @@ export function createAccountStore(pool: Pool): AccountStore {
     async createGuest(name) {
       const guest = await runSignIn(
         `users as (
-           insert into users (id, name, guest) values ($2, $3, true) returning *
+           insert into :schema.users (id, name, guest) values ($2, $3, true) returning *
+         ), credentials as (
+           select * from :schema.credentials where user_id = $2
          )`,
         [uuidv7(), name],
       );
@@ -114,11 +116,11 @@ export function createAccountStore(pool: Pool): AccountStore {
     async createUser(name, { email, passwordHash }, replaced) {
       const user = await runSignIn(
         `users as (
-           insert into users (id, name, guest) values ($2, $3, false) returning *
+           insert into :schema.users (id, name, guest) values ($2, $3, false) returning *
          ), credentials as (
-           insert into credentials (user_id, email, password_hash) select id, $4, $5 from users returning *
+           insert into :schema.credentials (user_id, email, password_hash) select id, $4, $5 from users returning *
          ), replaced as (
-           delete from sessions where token_hash = any ($6)
+           delete from :schema.sessions where token_hash = any ($6)
          )`,
         [uuidv7(), name, email, passwordHash, replaced.map(hashSecret)],
       ).catch(explainTaken);
@@ -128,7 +130,7 @@ export function createAccountStore(pool: Pool): AccountStore {
     async findCredentials(email) {
       const { rows } = await pool.query<StoredCredentials>({
         name: 'account-find-credentials',
-        text: `select user_id as "userId", password_hash as "passwordHash" from credentials
+        text: `select user_id as "userId", password_hash as "passwordHash" from :schema.credentials
                where lower(email collate "C") = lower($1::text collate "C")`,
         values: [email],
       });
@@ -137,7 +139,7 @@ export function createAccountStore(pool: Pool): AccountStore {
 
     async findPasswordHash(userId) {
       const { rows } = await pool.query<{ passwordHash: string }>(
-        'select password_hash as "passwordHash" from credentials where user_id = $1',
+        'select password_hash as "passwordHash" from :schema.credentials where user_id = $1',
         [userId],
       );
       return rows[0]?.passwordHash;
@@ -146,14 +148,14 @@ export function createAccountStore(pool: Pool): AccountStore {
     async signIn({ userId, passwordHash }, replaced) {
       return runSignIn(
         `credentials as (
-           select * from credentials where user_id = $2 and password_hash = $3
+           select * from :schema.credentials where user_id = $2 and password_hash = $3
          ), users as (
-           select users.* from users join credentials on credentials.user_id = users.id
+           select users.* from :schema.users join credentials on credentials.user_id = users.id
          ), replaced as (
-           delete from sessions where token_hash = any ($4) and exists (select from users)
+           delete from :schema.sessions where token_hash = any ($4) and exists (select from users)
          ), superseded as (
-           delete from sessions where token_hash in (
-             select token_hash from sessions where user_id = (select id from users)
+           delete from :schema.sessions where token_hash in (
+             select token_hash from :schema.sessions where user_id = (select id from users)
              order by created_at desc offset ${MAX_SESSIONS - 1})
          )`,
         [userId, passwordHash, replaced.map(hashSecret)],
@@ -163,12 +165,12 @@ export function createAccountStore(pool: Pool): AccountStore {
     async keepGuest(userId, { email, passwordHash }, name) {
       return runSignIn(
         `users as (
-           update users set guest = false, name = coalesce($5, name)
+           update :schema.users set guest = false, name = coalesce($5, name)
            where id = $2 and guest and ${actingSql('$2')} returning *
          ), credentials as (
-           insert into credentials (user_id, email, password_hash) select id, $3, $4 from users returning *
+           insert into :schema.credentials (user_id, email, password_hash) select id, $3, $4 from users returning *
          ), ended as (
-           delete from sessions using users where sessions.user_id = users.id
+           delete from :schema.sessions using users where sessions.user_id = users.id
          )`,
         [userId, email, passwordHash, name ?? null],
       ).catch(explainTaken);
@@ -177,9 +179,9 @@ export function createAccountStore(pool: Pool): AccountStore {
     async rename(userId, name) {
       const { rows } = await pool.query<User>(
         `with users as (
-           update users set name = $2 where id = $1 and ${actingSql('$1')} returning *
+           update :schema.users set name = $2 where id = $1 and ${actingSql('$1')} returning *
          )
-         select ${userColumns} from users left join credentials on credentials.user_id = users.id`,
+         select ${userColumns} from users left join :schema.credentials on credentials.user_id = users.id`,
         [userId, name],
       );
       return rows[0];
@@ -188,13 +190,13 @@ export function createAccountStore(pool: Pool): AccountStore {
     async change({ userId, passwordHash }, change) {
       return runSignIn(
         `credentials as (
-           update credentials set email = coalesce($4, email), password_hash = coalesce($5, password_hash)
+           update :schema.credentials set email = coalesce($4, email), password_hash = coalesce($5, password_hash)
            where user_id = $2 and password_hash = $3 returning *
          ), users as (
-           update users set name = coalesce($6, name) from credentials
+           update :schema.users set name = coalesce($6, name) from credentials
            where id = credentials.user_id and ${actingSql('$2')} returning users.*
          ), ended as (
-           delete from sessions using users where sessions.user_id = users.id
+           delete from :schema.sessions using users where sessions.user_id = users.id
          )`,
         [userId, passwordHash, change.email ?? null, change.passwordHash ?? null, change.name ?? null],
       ).catch(explainTaken);
@@ -202,7 +204,10 @@ export function createAccountStore(pool: Pool): AccountStore {
 
     async delete(userId, passwordHash) {
       const run = () =>
-        pool.query<{ kept: string[] | null }>('select delete_user($1, $2) as kept', [userId, passwordHash ?? null]);
+        pool.query<{ kept: string[] | null }>('select :schema.delete_user($1, $2) as kept', [
+          userId,
+          passwordHash ?? null,
+        ]);
       // Two owners who leave at once each see the other, and the second is refused at its commit. Now it sees that the
       // first has gone.
       const { rows } = await run().catch((error) => {

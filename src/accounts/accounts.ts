@@ -1,10 +1,10 @@
 // What people do with their accounts: sign up, sign in, change them. Every password goes through here.
 
-import { invalid, Problem } from '../errors.ts';
-import type { AccountLimit } from './account-limit.ts';
+import { invalid, Problem } from '../problems/problem.ts';
+import type { AddressLimit } from '../redis/address-limit.ts';
 import type { AccountStore, NewCredentials, SignIn } from './account-store.ts';
 import type { AttemptLimits } from './attempt-limits.ts';
-import { unauthenticated, unauthenticatedHeaders } from './challenge.ts';
+import { unauthenticated } from './challenge.ts';
 import { checkPasswordSize, emailKey, readEmail } from './credentials.ts';
 import { NameLimit } from './name-limit.ts';
 import type { Passwords } from './passwords.ts';
@@ -14,7 +14,7 @@ export interface AccountsOptions {
   store: AccountStore;
   passwords: Passwords;
   attempts: AttemptLimits;
-  limit: AccountLimit;
+  limit: AddressLimit;
 }
 
 /** The browser or program at the other end. */
@@ -37,7 +37,7 @@ export class Accounts {
   readonly #store: AccountStore;
   readonly #passwords: Passwords;
   readonly #attempts: AttemptLimits;
-  readonly #limit: AccountLimit;
+  readonly #limit: AddressLimit;
   readonly #names = new NameLimit();
 
   constructor({ store, passwords, attempts, limit }: AccountsOptions) {
@@ -172,9 +172,7 @@ function lastOwner(boardIds: string[]): Problem {
 
 /** The same whichever part is wrong: nobody learns here who has an account. */
 function wrongCredentials(): Problem {
-  return new Problem('TB_WRONG_CREDENTIALS', 'Check both. Upper and lower case count in the password only.', {
-    headers: unauthenticatedHeaders,
-  });
+  return new Problem('TB_WRONG_CREDENTIALS', 'Check both. Upper and lower case count in the password only.');
 }
 
 /** Also when the account has changed between the look and the write. */

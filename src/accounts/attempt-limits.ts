@@ -1,9 +1,9 @@
 // How often somebody may guess: limits for each address, and for each account as an address sees it, on this node.
 
 import { setTimeout as delay } from 'node:timers/promises';
-import { LRUCache } from 'lru-cache';
-import { Problem } from '../errors.ts';
+import { newest } from '../background/newest.ts';
 import { RateLimit } from '../http/rate-limit.ts';
+import { Problem } from '../problems/problem.ts';
 
 const WINDOW_MS = 60_000;
 /** Failures within a minute. An address has more, because an office may be behind one. */
@@ -45,7 +45,7 @@ export interface AttemptLimitsOptions {
  * read, and takes nothing back. Behind n nodes the limit is up to n times as high.
  */
 export class AttemptLimits {
-  readonly #windows = new LRUCache<string, Window>({ max: MAX_KEYS });
+  readonly #windows = newest<Window>(MAX_KEYS);
   readonly #attempts: RateLimit;
   readonly #now: () => number;
   readonly #pause: (ms: number) => Promise<unknown>;

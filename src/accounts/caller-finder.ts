@@ -1,14 +1,18 @@
 // Who is calling: the user of a request, by what it carries.
 
 import type { FastifyRequest } from 'fastify';
-import { Problem } from '../errors.ts';
+import type { Grant } from '../access/grant.ts';
 import { bearerOf } from '../http/bearer.ts';
-import { forgetTicket, ticketOf } from '../http/ticket.ts';
+import { parseBoards } from '../http/board-list.ts';
+import { forgetTicket, ticketOf } from '../http/ticket-of-request.ts';
 import { canonicalUuid } from '../http/uuid.ts';
+import { Problem } from '../problems/problem.ts';
+import type { FindByCookie } from './application-cookies.ts';
+import type { FindByApplication } from './application-sessions.ts';
 import type { Caller } from './caller.ts';
-import { unauthenticated, wrongTicket, wrongToken } from './challenge.ts';
+import { wrongTicket, wrongToken } from './challenge.ts';
 import type { IdentityStore } from './identity-store.ts';
-import type { VerifyJwt } from './jwt-verifier.ts';
+import type { Identity, VerifyJwt } from './jwt-verifier.ts';
 import type { SessionCookie } from './session-cookie.ts';
 import type { SessionStore } from './session-store.ts';
 import type { TicketStore } from './ticket-store.ts';
@@ -22,17 +26,36 @@ export interface CallerFinderOptions {
   tickets: Pick<TicketStore, 'find'>;
   identities: IdentityStore;
   verifyJwt: VerifyJwt;
+  findByCookie: FindByCookie;
+  findByApplication: FindByApplication;
 }
 
-/** @throws Problem TB_UNAUTHENTICATED, TB_SESSION_REQUIRED or TB_UNAVAILABLE */
-export type FindCaller = (request: FastifyRequest) => Promise<Caller>;
+/**
+ * @returns undefined for a request that says nothing of who is calling, or has a cookie of no session
+ * @throws Problem TB_UNAUTHENTICATED for a token or ticket that is wrong, TB_SESSION_REQUIRED or TB_UNAVAILABLE
+ */
+export type FindCaller = (request: FastifyRequest) => Promise<Caller | undefined>;
 
 export function createCallerFinder(options: CallerFinderOptions): FindCaller {
-  const { sessionCookie, sessions, tokens, tickets, identities, verifyJwt } = options;
-  const findByJwt = async (jwt: string): Promise<Caller | undefined> => {
-    const identity = await verifyJwt(jwt);
+  const { sessionCookie, sessions, tokens, tickets, identities, verifyJwt, findByCookie, findByApplication } = options;
+  /** What an application says of its user ends by its time, or when it says so itself: we keep no row of it. */
+  const callerOf = async (identity: Identity | undefined, hold?: Grant['hold']): Promise<Caller | undefined> => {
     if (!identity) return undefined;
-    return { user: await identities.findUser(identity), credentialId: undefined, expiresAt: identity.expiresAt };
+    const { user, streamsId } = await identities.findUser(identity);
+    return { user, grant: { id: undefined, streamsId, expiresAt: identity.expiresAt, ...(hold && { hold }) } };
+  };
+
+  const findByAsking = async (request: FastifyRequest): Promise<Caller | undefined> => {
+    const found = await findByApplication(request.headers);
+    return callerOf(found?.identity, found?.hold);
+  };
+
+  const findBySession = async (request: FastifyRequest): Promise<Caller | undefined> => {
+    for (const secret of sessionCookie.secretsOf(request)) {
+      const caller = await sessions.find(secret);
+      if (caller) return caller;
+    }
+    return undefined;
   };
 
   /** A token or ticket that is wrong is refused also beside a good cookie: its sender means to be somebody else. */
@@ -41,24 +64,41 @@ export function createCallerFinder(options: CallerFinderOptions): FindCaller {
     if (ticket !== undefined) forgetTicket(request);
     const bearer = bearerOf(request.headers.authorization);
     if (bearer !== undefined) {
-      const caller = await (bearer.startsWith(TOKEN_PREFIX) ? tokens.find(bearer) : findByJwt(bearer));
+      const caller = await (bearer.startsWith(TOKEN_PREFIX)
+        ? tokens.find(bearer)
+        : ((await callerOf(await verifyJwt(bearer))) ?? findByAsking(request)));
       if (!caller) throw wrongToken();
       if (request.routeOptions.config.refusesTokens) throw tokenRefused();
       return caller;
     }
     if (ticket !== undefined) {
-      // No schema has seen the address yet.
-      const boardId = canonicalUuid((request.params as { id: string }).id);
-      const caller = boardId === undefined ? undefined : await tickets.find(ticket, boardId);
+      const boardIds = boardsOf(request);
+      const caller = boardIds.length === 0 ? undefined : await tickets.find(ticket, boardIds);
       if (!caller) throw wrongTicket();
       return caller;
     }
-    for (const secret of sessionCookie.secretsOf(request)) {
-      const caller = await sessions.find(secret);
-      if (caller) return caller;
+    // Who is signed in at the application is who its pages show; but what is of a session is not for its users.
+    const findOfApplication = async () => callerOf(await findByCookie(request.headers.cookie));
+    if (!request.routeOptions.config.refusesTokens) {
+      return (await findOfApplication()) ?? (await findBySession(request)) ?? (await findByAsking(request));
     }
-    throw unauthenticated();
+    const caller = await findBySession(request);
+    if (!caller && ((await findOfApplication()) ?? (await findByAsking(request)))) throw tokenRefused();
+    return caller;
   };
+}
+
+/**
+ * No schema has seen the address yet; keys have become ids (http/board-names-plugin.ts).
+ *
+ * @throws Problem TB_INVALID for a list of boards that is none
+ */
+function boardsOf({ params, query }: FastifyRequest): string[] {
+  const { id } = params as { id?: string };
+  const { boards } = query as { boards?: unknown };
+  if (id === undefined) return typeof boards === 'string' ? [...parseBoards(boards).keys()] : [];
+  const boardId = canonicalUuid(id);
+  return boardId === undefined ? [] : [boardId];
 }
 
 function tokenRefused(): Problem {

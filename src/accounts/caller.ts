@@ -1,14 +1,14 @@
 // Who is calling, however they have said so.
 
+import type { Grant } from '../access/grant.ts';
 import type { User } from './user.ts';
 
 export interface Caller {
   user: User;
-  /**
-   * The id of the session or token that says so, itself or by a ticket that was made with it; undefined for a JWT, which
-   * nobody can end before its time.
-   */
-  credentialId: string | undefined;
-  /** When that ends; null for a token that never does. */
-  expiresAt: string | null;
+  /** By a token of the application's own (`application-token.ts`). */
+  isApplication?: boolean;
+  /** The session, token or JWT that says so, itself or by a ticket that was made with it. */
+  grant: Grant;
+  /** Of the boards that the request names, those that its ticket opens; undefined when it came with none. */
+  boards?: ReadonlySet<string>;
 }

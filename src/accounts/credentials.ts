@@ -1,6 +1,6 @@
 // What an email and a password must be, beyond what a schema can say.
 
-import { invalid } from '../errors.ts';
+import { invalid } from '../problems/problem.ts';
 
 const MAX_PASSWORD_BYTES = 1024;
 

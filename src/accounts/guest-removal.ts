@@ -2,7 +2,7 @@
 
 import { LoggedFailures } from '../background/failures.ts';
 import { Task } from '../background/task.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import { isUnavailable } from '../postgres/database-problem.ts';
 import type { GuestPosition, GuestStore } from './guest-store.ts';
 

@@ -31,12 +31,12 @@ export interface GuestStore {
 /** @param guestDays how old an account must be */
 export function createGuestStore(pool: Pool, guestDays: number): GuestStore {
   const remove = (id: string) =>
-    pool.query({ name: 'guest-remove', text: 'select remove_unused_guest($1)', values: [id] });
+    pool.query({ name: 'guest-remove', text: 'select :schema.remove_unused_guest($1)', values: [id] });
   return {
     async removeUnused(after, limit, stopping) {
       const { rows } = await pool.query<GuestPosition & { isUnused: boolean }>({
         name: 'guest-find-unused',
-        text: `select id, rfc3339(created_at) as "createdAt", is_unused_guest(id) as "isUnused" from users
+        text: `select id, :schema.rfc3339(created_at) as "createdAt", :schema.is_unused_guest(id) as "isUnused" from :schema.users
                where guest and created_at < now() - make_interval(days => $1)
                  and ($2::timestamptz is null or (created_at, id) > ($2, $3::uuid))
                order by created_at, id limit $4`,

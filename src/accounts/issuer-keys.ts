@@ -2,18 +2,15 @@
 
 import { readFile } from 'node:fs/promises';
 import { createLocalJWKSet, errors, type JWTVerifyGetKey } from 'jose';
-import { Problem } from '../errors.ts';
-import type { Logger } from '../logger.ts';
+import { fetchFailure, fetchText } from '../http/fetch-text.ts';
+import type { Logger } from '../logging/logger.ts';
+import { Problem } from '../problems/problem.ts';
+import type { Timings } from '../timings.ts';
 
 /** Older ones are good, but read again beside the requests: what the issuer has withdrawn must end some time. */
 const MAX_AGE_MS = 10 * 60_000;
 /** So long they are good at most while they cannot be read again. */
 const KEEP_MS = 24 * 60 * 60_000;
-/** After a reading, before an unknown key is a reason for the next: anybody can make up names of keys. */
-const COOLDOWN_MS = 5000;
-/** After a reading that failed. */
-const RETRY_MS = 2000;
-const TIMEOUT_MS = 3000;
 const MAX_BYTES = 256 * 1024;
 
 export interface IssuerKeysOptions {
@@ -21,13 +18,15 @@ export interface IssuerKeysOptions {
   /** `file:` or an address. */
   source: URL;
   log: Logger;
+  timings: Timings['issuerKeys'];
   /** Milliseconds of a clock that never goes back. */
   now?: () => number;
 }
 
 /**
- * jose's own remote set forgets its keys every ten minutes, also while the address is away, and then asks it again for
- * each request. Here the known keys stay good, and it is asked at most every two seconds.
+ * jose's own remote set asks an address that is away again for each request, and goes by the clock of the wall: set back by
+ * an hour, it would refuse a new key for an hour, and a 401 ends an EventSource for good. Here the known keys stay good
+ * while they cannot be read, and nobody is asked more often than every two seconds.
  */
 export class IssuerKeys {
   readonly #options: IssuerKeysOptions;
@@ -49,11 +48,12 @@ export class IssuerKeys {
    * @throws Problem TB_UNAVAILABLE when the key is not known and the keys cannot be read: it may be a good one
    */
   readonly find: JWTVerifyGetKey = async (header, token) => {
+    const { cooldownMs } = this.#options.timings;
     const keys = await this.#current();
     try {
       return await keys(header, token);
     } catch (error) {
-      const mayBeNew = error instanceof errors.JWKSNoMatchingKey && this.#now() - this.#readAt >= COOLDOWN_MS;
+      const mayBeNew = error instanceof errors.JWKSNoMatchingKey && this.#now() - this.#readAt >= cooldownMs;
       if (!mayBeNew) throw error;
       const newest = await this.#read();
       return newest(header, token);
@@ -69,7 +69,8 @@ export class IssuerKeys {
   }
 
   async #read(): Promise<JWTVerifyGetKey> {
-    if (this.#now() - this.#failedAt < RETRY_MS) throw keysAway();
+    const { retryMs } = this.#options.timings;
+    if (this.#now() - this.#failedAt < retryMs) throw keysAway(retryMs);
     this.#reading ??= this.#readNow().finally(() => {
       this.#reading = undefined;
     });
@@ -77,9 +78,9 @@ export class IssuerKeys {
   }
 
   async #readNow(): Promise<JWTVerifyGetKey> {
-    const { issuer, source, log } = this.#options;
+    const { issuer, source, log, timings } = this.#options;
     try {
-      const keys = createLocalJWKSet(JSON.parse(await readSource(source)));
+      const keys = createLocalJWKSet(JSON.parse(await readSource(source, timings.answerMs)));
       this.#keys = keys;
       this.#readAt = this.#now();
       if (this.#isAway) log.info({ issuer }, 'the keys of an issuer of JWTs can be read again');
@@ -88,40 +89,31 @@ export class IssuerKeys {
     } catch (error) {
       this.#failedAt = this.#now();
       if (!this.#isAway) {
-        const { message, cause } = error as Error;
-        const reason = cause instanceof Error ? `${message}: ${cause.message}` : message;
-        log.warn({ issuer, reason }, 'the keys of an issuer of JWTs cannot be read; those that are known stay good');
+        log.warn(
+          { issuer, reason: fetchFailure(error) },
+          'the keys of an issuer of JWTs cannot be read; those that are known stay good',
+        );
       }
       this.#isAway = true;
-      throw keysAway();
+      throw keysAway(timings.retryMs);
     }
   }
 }
 
 /** Never a 401, which would end an EventSource for good. */
-function keysAway(): Problem {
+function keysAway(retryMs: number): Problem {
   const detail = 'The keys of the application that made this token cannot be read. Try again in a moment.';
-  return new Problem('TB_UNAVAILABLE', detail, { headers: { 'retry-after': `${RETRY_MS / 1000}` }, isLogged: true });
+  const retryAfter = `${Math.ceil(retryMs / 1000)}`;
+  return new Problem('TB_UNAVAILABLE', detail, { headers: { 'retry-after': retryAfter }, isLogged: true });
 }
 
-async function readSource(source: URL): Promise<string> {
+async function readSource(source: URL, answerMs: number): Promise<string> {
   if (source.protocol === 'file:') return readFile(source, 'utf8');
-  const response = await fetch(source, {
-    // What was configured is what is believed, and nobody whom it names.
-    redirect: 'error',
+  const { status, text } = await fetchText(source, {
     headers: { accept: 'application/json, application/jwk-set+json' },
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    answerMs,
+    maxBytes: MAX_BYTES,
   });
-  if (response.status !== 200) {
-    await response.body?.cancel();
-    throw new Error(`the address answers ${response.status}`);
-  }
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length;
-    if (bytes > MAX_BYTES) throw new Error(`the address answers more than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+  if (status !== 200) throw new Error(`the address answers ${status}`);
+  return text;
 }

@@ -2,16 +2,17 @@
 
 import { KeyObject } from 'node:crypto';
 import { decodeJwt, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose';
-import { Problem } from '../errors.ts';
-import type { JwtIssuer } from '../jwt-issuers.ts';
-import type { Logger } from '../logger.ts';
-import { cleanName } from '../name.ts';
+import type { JwtIssuer } from '../config/jwt-issuers.ts';
+import { cleanName } from '../http/name.ts';
+import type { Logger } from '../logging/logger.ts';
+import { Problem } from '../problems/problem.ts';
+import type { Timings } from '../timings.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 import { MAX_NAME_LENGTH } from './user.ts';
 
 /** How far the issuer's clock may be from ours. */
 const CLOCK_TOLERANCE_SECONDS = 5;
-const MAX_SUBJECT_LENGTH = 255;
+export const MAX_SUBJECT_LENGTH = 255;
 /** RFC 3339 has years of four digits. */
 const LAST_SECOND = Date.UTC(9999, 11, 31, 23, 59, 59) / 1000;
 /** Of OpenID Connect Core, 5.1. No email: that is for its user to show. */
@@ -35,18 +36,25 @@ export interface Identity {
  */
 export type VerifyJwt = (token: string) => Promise<Identity | undefined>;
 
-/** @param onRefusal hears why a token is no good, which is for the operator to know and not for its sender */
+export interface JwtVerifierOptions {
+  log: Logger;
+  /** Hears why a token is no good, which is for the operator to know and not for its sender. */
+  onRefusal: (reason: string) => void;
+  timings: Timings['issuerKeys'];
+}
+
 export function createJwtVerifier(
   issuers: readonly JwtIssuer[],
-  log: Logger,
-  onRefusal: (reason: string) => void,
+  { log, onRefusal, timings }: JwtVerifierOptions,
 ): VerifyJwt {
-  const entries = issuers.map((issuer) => createEntry(issuer, log));
+  const entries = issuers.map((issuer) => createEntry(issuer, log, timings));
   return async (token) => {
     const claimed = readIssuer(token);
-    let unavailable: Problem | undefined;
     // Several with one name: a secret that is being changed, or a second audience.
-    for (const { issuer, verify } of entries.filter(({ issuer }) => issuer === claimed)) {
+    const candidates = entries.filter(({ issuer }) => issuer === claimed.issuer);
+    if (candidates.length === 0) onRefusal(claimed.fault);
+    let unavailable: Problem | undefined;
+    for (const { issuer, verify } of candidates) {
       try {
         return readIdentity(issuer, await verify(token));
       } catch (error) {
@@ -64,7 +72,7 @@ interface Entry {
   verify: (token: string) => Promise<JWTPayload>;
 }
 
-function createEntry({ issuer, audience, keys }: JwtIssuer, log: Logger): Entry {
+function createEntry({ issuer, audience, keys }: JwtIssuer, log: Logger, timings: Timings['issuerKeys']): Entry {
   // The algorithm goes with the kind of key and never with what the token says: a public key is no secret.
   const isSecret = keys instanceof KeyObject;
   const options: JWTVerifyOptions = {
@@ -74,16 +82,21 @@ function createEntry({ issuer, audience, keys }: JwtIssuer, log: Logger): Entry 
     requiredClaims: ['exp', 'sub'],
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
   };
-  const find: JWTVerifyGetKey = isSecret ? async () => keys : new IssuerKeys({ issuer, source: keys, log }).find;
+  const find: JWTVerifyGetKey = isSecret
+    ? async () => keys
+    : new IssuerKeys({ issuer, source: keys, log, timings }).find;
   return { issuer, verify: async (token) => (await jwtVerify(token, find, options)).payload };
 }
 
-/** @returns what the token says, which proves nothing yet */
-function readIssuer(token: string): string | undefined {
+/** @returns what the token says, which proves nothing yet; and what is wrong with it when no entry has that name */
+function readIssuer(token: string): { issuer: string | undefined; fault: string } {
   try {
-    return decodeJwt(token).iss;
+    const { iss } = decodeJwt(token);
+    if (typeof iss !== 'string') return { issuer: undefined, fault: 'it has no "iss"' };
+    // Whoever sends it chooses how long it is.
+    return { issuer: iss, fault: `"iss" is ${JSON.stringify(iss.slice(0, 255))}, which is no issuer of JWT_ISSUERS` };
   } catch {
-    return undefined;
+    return { issuer: undefined, fault: 'it is no JWT' };
   }
 }
 
@@ -105,7 +118,7 @@ function readIdentity(issuer: string, { sub, exp = 0, iat, ...claims }: JWTPaylo
 }
 
 /** NUL and lone surrogates are JSON but no PostgreSQL text. */
-function isStorable(text: string): boolean {
+export function isStorable(text: string): boolean {
   return text.isWellFormed() && !text.includes('\0');
 }
 

@@ -1,7 +1,7 @@
 // How often one user may take another name, on this node.
 
-import { Problem } from '../errors.ts';
 import { RateLimit } from '../http/rate-limit.ts';
+import { Problem } from '../problems/problem.ts';
 
 /** So many after a pause, and then one each five seconds. */
 const BURST = 10;

@@ -1,9 +1,9 @@
 // Hashing of passwords: slow on purpose, so few at a time.
 
+import { randomBytes } from 'node:crypto';
 import { hash, verify } from '@node-rs/argon2';
 import pLimit from 'p-limit';
-import { unavailable } from '../errors.ts';
-import { newSecret } from './secret.ts';
+import { unavailable } from '../problems/problem.ts';
 
 /** argon2id (the package's default) as OWASP advises: 19 MiB, two passes, one lane. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
@@ -33,10 +33,11 @@ export interface Passwords {
 }
 
 /** One for a node: it counts the hashes under way. */
-export async function createPasswords(): Promise<Passwords> {
+export function createPasswords(): Passwords {
   const takeNewTurn = createTurns(NEW_AT_ONCE, MAX_NEW_WAITING);
   const takeSignInTurn = createTurns(SIGN_INS_AT_ONCE, MAX_WAITING);
-  const nobodys = await hash(newSecret(), parameters);
+  // Not made by hashing: that would take each start of a node 30 ms.
+  const nobodys = nobodysHash();
   return {
     hash: async (password) => takeNewTurn(() => hash(normalize(password), parameters)),
     verify: async (password, hashed) => {
@@ -54,6 +55,13 @@ function createTurns(atOnce: number, maxWaiting: number) {
     }
     return turns(work);
   };
+}
+
+/** What {@link Passwords.verify} works on when there is no account: a hash of no password that anybody knows. */
+function nobodysHash(): string {
+  const { memoryCost, timeCost, parallelism } = parameters;
+  const random = (bytes: number) => randomBytes(bytes).toString('base64').replaceAll('=', '');
+  return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$${random(16)}$${random(32)}`;
 }
 
 /** One keyboard writes é as one character and another as two: both are the same password (NIST SP 800-63B, 3.1.1.2). */

@@ -1,16 +1,20 @@
 // The cookie that carries a session's secret.
 
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { cookiesNamed } from '../http/cookies.ts';
 import type { SignIn } from './account-store.ts';
-import { SESSION_COOKIE } from './challenge.ts';
 import { SESSION_DAYS } from './session-store.ts';
 
+const SESSION_COOKIE = 'tb_session';
 /** Behind TLS: a browser takes it from this host only, and not from one that shares its domain, or from plain HTTP. */
 const HOST_COOKIE = `__Host-${SESSION_COOKIE}`;
-/** A request is looked up by so many: each is a question to the database. */
-const MOST_SECRETS = 4;
+/** The same for a cookie with a path, which the other prefix forbids. One that shares the domain can set it, too. */
+const SECURE_COOKIE = `__Secure-${SESSION_COOKIE}`;
+/** What no session has is no question to the database. */
+const SECRET = /^[\w-]{1,100}$/;
 
 export interface SessionCookie {
+  readonly name: string;
   /** Puts the new session's secret into the browser. */
   set(reply: FastifyReply, signIn: SignIn): FastifyReply;
   clear(reply: FastifyReply): FastifyReply;
@@ -24,27 +28,36 @@ export interface SessionCookie {
   secretsOf(request: Pick<FastifyRequest, 'headers'>): string[];
 }
 
-/** @param secure the cookie goes over TLS only */
-export function createSessionCookie(secure: boolean): SessionCookie {
-  const options = { path: '/', httpOnly: true, sameSite: 'lax', secure } as const;
-  const name = secure ? HOST_COOKIE : SESSION_COOKIE;
+export interface SessionCookieOptions {
+  /** It goes over TLS only. */
+  secure: boolean;
+  /** Below which browsers see this server: what else is on its host gets no cookie of ours. */
+  basePath: string;
+}
+
+/** Under whichever of its names. */
+export function isOurCookie(name: string): boolean {
+  return name === SESSION_COOKIE || name === HOST_COOKIE || name === SECURE_COOKIE;
+}
+
+export function sessionCookieName({ secure, basePath }: SessionCookieOptions): string {
+  if (!secure) return SESSION_COOKIE;
+  return basePath === '' ? HOST_COOKIE : SECURE_COOKIE;
+}
+
+export function createSessionCookie({ secure, basePath }: SessionCookieOptions): SessionCookie {
+  const options = { path: basePath || '/', httpOnly: true, sameSite: 'lax', secure } as const;
+  const name = sessionCookieName({ secure, basePath });
   // As long as a session can last at all. When it ends sooner, the server knows: so no answer has to renew the cookie.
   const maxAge = SESSION_DAYS * 24 * 60 * 60;
   return {
+    name,
     set: (reply, { secret }) => reply.setCookie(name, secret, { ...options, maxAge }),
     clear: (reply) => {
       // Also the one from before there was TLS.
       if (secure) reply.clearCookie(SESSION_COOKIE, options);
       return reply.clearCookie(name, options);
     },
-    secretsOf: ({ headers }) => valuesOf(name, headers.cookie ?? '').slice(0, MOST_SECRETS),
+    secretsOf: ({ headers }) => cookiesNamed(name, headers.cookie, SECRET),
   };
-}
-
-/** @returns those that can be a secret, each once */
-function valuesOf(name: string, cookies: string): string[] {
-  const pairs = cookies.matchAll(/(?:^|;) *([\w-]+)="?([\w-]{1,100})"? *(?=;|$)/g);
-  const values = new Set<string>();
-  for (const [, found, value = ''] of pairs) if (found === name) values.add(value);
-  return [...values];
 }

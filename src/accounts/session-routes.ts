@@ -2,11 +2,12 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { problemResponses, Timestamp } from '../http/schemas.ts';
+import { isKnownClient } from '../http/client-address.ts';
+import { emptyResponse, jsonResponse, Timestamp } from '../http/schemas.ts';
 import { type AccountRouteOptions, clientOf } from './account-routes.ts';
 import { Credentials } from './user.ts';
 
-const tags = ['Who is calling'];
+const tags = ['Accounts'];
 const signedIn = { tags, security: [{ session: [] }] };
 
 export const sessionRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = async (app, options) => {
@@ -17,19 +18,22 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
     {
       schema: {
         tags,
+        operationId: 'signIn',
         summary: 'Sign in',
         description:
-          'Sets the cookie `tb_session`, always to a new session; the one that came with the request ends. It ends ' +
+          `Sets the cookie \`${cookie.name}\`, always to a new session; the one that came with the request ends. It ends ` +
           'after 30 days without a request, and 90 days after the sign-in.',
         body: Credentials,
+        problems: ['TB_WRONG_CREDENTIALS', 'TB_TOO_MANY_ATTEMPTS'],
         response: {
-          201: Type.Object({ user: Type.Ref('User') }),
-          ...problemResponses(400, 401, 413, 415, 429, 503),
+          201: jsonResponse('Signed in.', Type.Object({ user: Type.Ref('User') }), 'Set-Cookie'),
         },
       },
     },
     async (request, reply) => {
-      const signIn = await app.accounts.signIn(request.body, clientOf(request, options));
+      const client = clientOf(request, options);
+      if (isKnownClient(client.address)) await app.addressLimits.signIns.take(client.address);
+      const signIn = await app.accounts.signIn(request.body, client);
       return cookie.set(reply.code(201), signIn).send({ user: signIn.user });
     },
   );
@@ -37,9 +41,10 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
   app.get(
     '/session',
     {
-      onRequest: app.requireSession,
+      onRequest: app.requireCaller,
       schema: {
         ...signedIn,
+        operationId: 'getSession',
         summary: 'Who am I',
         response: {
           200: Type.Object({
@@ -49,22 +54,22 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
                 'The end of the session, or of the token or JWT that was sent; null for a token that never ends.',
             }),
           }),
-          ...problemResponses(401, 503),
         },
       },
     },
-    async ({ session: { user, expiresAt } }) => ({ user, expiresAt }),
+    async ({ caller: { user, grant } }) => ({ user, expiresAt: grant.expiresAt }),
   );
 
   app.delete(
     '/session',
     {
-      onRequest: app.requireSession,
+      onRequest: app.requireCaller,
       config: { refusesTokens: true },
       schema: {
         ...signedIn,
+        operationId: 'signOut',
         summary: 'Sign out',
-        response: { 204: Type.Null({ description: 'Signed out; the cookie is void.' }), ...problemResponses(401, 503) },
+        response: { 204: emptyResponse('Signed out; the cookie is void.', 'Set-Cookie') },
       },
     },
     async (request, reply) => {
@@ -76,17 +81,18 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
   app.delete(
     '/sessions',
     {
-      onRequest: app.requireSession,
+      onRequest: app.requireCaller,
       config: { refusesTokens: true },
       schema: {
         ...signedIn,
+        operationId: 'signOutEverywhere',
         summary: 'Sign out everywhere',
         description: 'Ends all sessions of the user, this one too. Tokens stay.',
-        response: { 204: Type.Null({ description: 'Signed out; the cookie is void.' }), ...problemResponses(401, 503) },
+        response: { 204: emptyResponse('Signed out; the cookie is void.', 'Set-Cookie') },
       },
     },
     async (request, reply) => {
-      await app.sessions.endAll(request.session.user.id);
+      await app.sessions.endAll(request.caller.user.id);
       return cookie.clear(reply).code(204).send(null);
     },
   );

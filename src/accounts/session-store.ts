@@ -2,6 +2,7 @@
 
 import type { Pool } from 'pg';
 import { attempt, type Failures } from '../background/failures.ts';
+import { endedAMinuteAgo, removeExpiredFrom } from '../postgres/remove-expired.ts';
 import type { Caller } from './caller.ts';
 import { hashSecret } from './secret.ts';
 import type { User } from './user.ts';
@@ -18,7 +19,10 @@ export const firstEndSql = `now() + interval '${IDLE_DAYS} days'`;
 const nextEndSql = `least(now() + interval '${IDLE_DAYS} days', sessions.created_at + interval '${SESSION_DAYS} days')`;
 
 /** Of `users` with `credentials` joined to it where there are any. */
-export const userColumns = `users.id, users.name, users.guest, credentials.email, rfc3339(users.created_at) as "createdAt"`;
+export const userColumns = `users.id, users.name, users.guest, credentials.email, :schema.rfc3339(users.created_at) as "createdAt"`;
+
+/** Of a caller's `users`, for the grant. */
+export const streamsColumn = 'coalesce(users.streams_id, users.id) as "streamsId"';
 
 export interface SessionStore {
   /**
@@ -30,7 +34,7 @@ export interface SessionStore {
   end(secrets: string[]): Promise<void>;
   /** Signs the user out everywhere. */
   endAll(userId: string): Promise<void>;
-  /** See `Sweeper`. */
+  /** See `Expiry`. */
   removeExpired(limit: number): Promise<number>;
 }
 
@@ -39,39 +43,32 @@ export function createSessionStore(pool: Pool, renewals: Failures): SessionStore
   return {
     async find(secret) {
       const hash = hashSecret(secret);
-      const { rows } = await pool.query<User & { credentialId: string; expiresAt: string; isDue: boolean }>({
+      const { rows } = await pool.query<
+        User & { grantId: string; streamsId: string; expiresAt: string; isDue: boolean }
+      >({
         name: 'session-find',
-        text: `select ${userColumns}, sessions.id as "credentialId", rfc3339(expires_at) as "expiresAt",
+        text: `select ${userColumns}, ${streamsColumn}, sessions.id as "grantId", :schema.rfc3339(expires_at) as "expiresAt",
                  expires_at + interval '1 day' < ${nextEndSql} as "isDue"
-               from sessions join users on users.id = sessions.user_id
-                 left join credentials on credentials.user_id = users.id
+               from :schema.sessions join :schema.users on users.id = sessions.user_id
+                 left join :schema.credentials on credentials.user_id = users.id
                where token_hash = $1 and expires_at > now()`,
         values: [hash],
       });
       if (!rows[0]) return undefined;
-      const { credentialId, expiresAt, isDue, ...user } = rows[0];
+      const { grantId, streamsId, expiresAt, isDue, ...user } = rows[0];
       const renewed = isDue ? await attempt(renewals, () => renew(pool, hash)) : undefined;
-      return { user, credentialId, expiresAt: renewed ?? expiresAt };
+      return { user, grant: { id: grantId, streamsId, expiresAt: renewed ?? expiresAt } };
     },
 
     async end(secrets) {
-      await pool.query('delete from sessions where token_hash = any ($1)', [secrets.map(hashSecret)]);
+      await pool.query('delete from :schema.sessions where token_hash = any ($1)', [secrets.map(hashSecret)]);
     },
 
     async endAll(userId) {
-      await pool.query('delete from sessions where user_id = $1', [userId]);
+      await pool.query('delete from :schema.sessions where user_id = $1', [userId]);
     },
 
-    async removeExpired(limit) {
-      const { rowCount } = await pool.query({
-        name: 'session-remove-expired',
-        text: `delete from sessions where ctid = any (array(
-                 select ctid from sessions where expires_at <= now()
-                 order by expires_at limit $1 for update skip locked))`,
-        values: [limit],
-      });
-      return rowCount ?? 0;
-    },
+    removeExpired: removeExpiredFrom(pool, 'sessions', endedAMinuteAgo),
   };
 }
 
@@ -79,8 +76,8 @@ export function createSessionStore(pool: Pool, renewals: Failures): SessionStore
 async function renew(pool: Pool, hash: Buffer): Promise<string | undefined> {
   const { rows } = await pool.query<{ expiresAt: string }>({
     name: 'session-renew',
-    text: `update sessions set expires_at = ${nextEndSql}
-           where token_hash = $1 and expires_at > now() returning rfc3339(expires_at) as "expiresAt"`,
+    text: `update :schema.sessions set expires_at = ${nextEndSql}
+           where token_hash = $1 and expires_at > now() returning :schema.rfc3339(expires_at) as "expiresAt"`,
     values: [hash],
   });
   return rows[0]?.expiresAt;

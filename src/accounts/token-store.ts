@@ -2,10 +2,11 @@
 
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
+import { endedAMinuteAgo, removeExpiredFrom } from '../postgres/remove-expired.ts';
 import { explainDeleted } from './account-store.ts';
 import type { Caller } from './caller.ts';
 import { hashSecret, newSecret } from './secret.ts';
-import { userColumns } from './session-store.ts';
+import { streamsColumn, userColumns } from './session-store.ts';
 import { TOKEN_PREFIX, type Token } from './token.ts';
 import type { User } from './user.ts';
 
@@ -22,12 +23,19 @@ export interface TokenStore {
   delete(userId: string, id: string): Promise<boolean>;
   /** @returns undefined when the secret is of no token, or of one that has ended */
   find(secret: string): Promise<Caller | undefined>;
-  /** See `Sweeper`. */
+  /** See `Expiry`. */
   removeExpired(limit: number): Promise<number>;
 }
 
-const tokenColumns = `tokens.id, tokens.name, rfc3339(tokens.created_at) as "createdAt",
-  rfc3339(tokens.expires_at) as "expiresAt"`;
+interface TokenGrant {
+  grantId: string;
+  streamsId: string;
+  expiresAt: string | null;
+  isApplication: boolean;
+}
+
+const tokenColumns = `tokens.id, tokens.name, :schema.rfc3339(tokens.created_at) as "createdAt",
+  :schema.rfc3339(tokens.expires_at) as "expiresAt"`;
 const isAlive = '(tokens.expires_at is null or tokens.expires_at > now())';
 
 /** @param mostTokens that one user may have */
@@ -40,7 +48,7 @@ export function createTokenStore(pool: Pool, mostTokens: number): TokenStore {
           `with limited as materialized (
              select set_config('teamboard.tokens_per_user', $6::integer::text, true)
            )
-           insert into tokens (id, user_id, token_hash, name, expires_at)
+           insert into :schema.tokens (id, user_id, token_hash, name, expires_at)
            select $1, $2::uuid, $3, $4, now() + make_interval(days => $5) from limited
            returning ${tokenColumns}`,
           [uuidv7(), userId, hashSecret(secret), name, expiresInDays ?? null, mostTokens],
@@ -51,43 +59,34 @@ export function createTokenStore(pool: Pool, mostTokens: number): TokenStore {
 
     async list(userId) {
       const { rows } = await pool.query<Token>(
-        `select ${tokenColumns} from tokens where user_id = $1 and ${isAlive} order by id desc`,
+        `select ${tokenColumns} from :schema.tokens where user_id = $1 and ${isAlive} order by id desc`,
         [userId],
       );
       return rows;
     },
 
     async delete(userId, id) {
-      const { rowCount } = await pool.query(`delete from tokens where user_id = $1 and id = $2 and ${isAlive}`, [
-        userId,
-        id,
-      ]);
+      const { rowCount } = await pool.query(
+        `delete from :schema.tokens where user_id = $1 and id = $2 and ${isAlive}`,
+        [userId, id],
+      );
       return rowCount === 1;
     },
 
     async find(secret) {
-      const { rows } = await pool.query<User & { credentialId: string; expiresAt: string | null }>({
+      const { rows } = await pool.query<User & TokenGrant>({
         name: 'token-find',
-        text: `select ${userColumns}, tokens.id as "credentialId", rfc3339(tokens.expires_at) as "expiresAt"
-               from tokens join users on users.id = tokens.user_id
-                 left join credentials on credentials.user_id = users.id
+        text: `select ${userColumns}, ${streamsColumn}, tokens.id as "grantId", is_application as "isApplication", :schema.rfc3339(tokens.expires_at) as "expiresAt"
+               from :schema.tokens join :schema.users on users.id = tokens.user_id
+                 left join :schema.credentials on credentials.user_id = users.id
                where token_hash = $1 and ${isAlive}`,
         values: [hashSecret(secret)],
       });
       if (!rows[0]) return undefined;
-      const { credentialId, expiresAt, ...user } = rows[0];
-      return { user, credentialId, expiresAt };
+      const { grantId, streamsId, expiresAt, isApplication, ...user } = rows[0];
+      return { user, grant: { id: grantId, streamsId, expiresAt }, isApplication };
     },
 
-    async removeExpired(limit) {
-      const { rowCount } = await pool.query({
-        name: 'token-remove-expired',
-        text: `delete from tokens where ctid = any (array(
-                 select ctid from tokens where expires_at <= now()
-                 order by expires_at limit $1 for update skip locked))`,
-        values: [limit],
-      });
-      return rowCount ?? 0;
-    },
+    removeExpired: removeExpiredFrom(pool, 'tokens', endedAMinuteAgo),
   };
 }

@@ -24,5 +24,5 @@ export const NewToken = Type.Object(
     name: Name,
     expiresInDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 3650, description: 'Never, when it is absent.' })),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [{ name: 'ci', expiresInDays: 30 }] },
 );

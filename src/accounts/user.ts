@@ -1,8 +1,8 @@
 // A user as the API shows one, and what may be written to one.
 
 import { type Static, Type } from 'typebox';
-import { Timestamp, Uuid } from '../http/schemas.ts';
-import { nameInput } from '../name.ts';
+import { nameInput } from '../http/name.ts';
+import { OPTIONAL, Timestamp, Uuid } from '../http/schemas.ts';
 
 export const User = Type.Object(
   {
@@ -17,6 +17,10 @@ export const User = Type.Object(
   { $id: 'User', description: 'A user as they see themselves.' },
 );
 export type User = Static<typeof User>;
+
+/** A user as others see one. */
+export const PublicUser = Type.Object({ id: Uuid, name: Type.String() });
+export type PublicUser = Static<typeof PublicUser>;
 
 export const MAX_NAME_LENGTH = 100;
 /** Also of a token: something to tell it by. */
@@ -36,17 +40,22 @@ const Password = Type.String({
 /** At sign-in any password may be tried: a short one is wrong, and no fault of the form. */
 const TriedPassword = Type.String({ maxLength: 1024 });
 
+const credentialsExample = { email: 'ada@example.org', password: 'correct horse' };
+
 /** Body of `POST /guests`. */
-export const NewGuest = Type.Object({ name: Name }, { additionalProperties: false });
+export const NewGuest = Type.Object({ name: Name }, { additionalProperties: false, examples: [{ name: 'Ada' }] });
 
 /** Body of `POST /users`. */
-export const NewUser = Type.Object({ name: Name, email: Email, password: Password }, { additionalProperties: false });
+export const NewUser = Type.Object(
+  { name: Name, email: Email, password: Password },
+  { additionalProperties: false, examples: [{ name: 'Ada', ...credentialsExample }] },
+);
 export type NewUser = Static<typeof NewUser>;
 
 /** Body of `POST /session`. */
 export const Credentials = Type.Object(
   { email: Type.String({ maxLength: 254 }), password: TriedPassword },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [credentialsExample] },
 );
 export type Credentials = Static<typeof Credentials>;
 
@@ -60,7 +69,7 @@ export const UserPatch = Type.Object(
       Type.String({ maxLength: 1024, description: 'Goes with a new email or password. A guest has none.' }),
     ),
   },
-  { additionalProperties: false, minProperties: 1 },
+  { additionalProperties: false, minProperties: 1, examples: [{ name: 'Ada Lovelace' }] },
 );
 export type UserPatch = Static<typeof UserPatch>;
 
@@ -71,5 +80,10 @@ export const UserDeletion = Type.Object(
       Type.String({ maxLength: 1024, description: 'A guest has none, and may leave the body out.' }),
     ),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    // Who sends null may have lost a password on the way: no account goes by that.
+    [OPTIONAL]: 'but not null',
+    examples: [{ currentPassword: credentialsExample.password }],
+  },
 );

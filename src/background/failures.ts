@@ -1,6 +1,6 @@
 // What fails in the background, told in the log once, by its owner, and once more when it works again.
 
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 
 /** Whoever hears how work in the background goes. Called for each attempt. */
 export interface Failures {

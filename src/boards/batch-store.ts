@@ -2,13 +2,14 @@
 
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
-import { invalid } from '../errors.ts';
 import { asDatabaseProblem } from '../postgres/database-problem.ts';
+import { invalid, Problem } from '../problems/problem.ts';
 import type { BatchResult, Operation } from './batch.ts';
 import { cutColumns, mayWrite } from './item-store.ts';
 import { ranksAtEnd } from './rank-store.ts';
-import type { WriteBoard, Written } from './write-store.ts';
+import type { WriteBoard } from './write-store.ts';
 import type { Writer } from './writer.ts';
+import type { Written } from './written.ts';
 
 export interface BatchStore {
   /**
@@ -16,14 +17,15 @@ export interface BatchStore {
    *
    * @returns one result for each operation, in their order; undefined when the writer may not write there, or an item
    *   is not there or has another version
-   * @throws Problem TB_INVALID when a board cannot keep what an item would become
+   * @throws Problem TB_INVALID when a board cannot keep what an item would become; TB_ID_TAKEN
    */
   write(writer: Writer, boardId: string, operations: Operation[]): Promise<Written<BatchResult[]> | undefined>;
   /** @returns the versions of those items that are there; undefined when the user may not write there */
   readVersions(userId: string, boardId: string, itemIds: string[]): Promise<Map<string, number> | undefined>;
 }
 
-// The board first, as its deletion does, then the items in the order of their ids: so no two of these deadlock.
+// The board first, as its deletion does, then the items in the order of their ids, those that are there and then those that
+// are made (an id that somebody else is about to use is waited for): so no two of these deadlock.
 // `sound` has a row when all that is asked for can be done; it looks at each item after the wait for its lock.
 const batchText = `
   operation as materialized (
@@ -31,10 +33,10 @@ const batchText = `
       index int, op text, id uuid, version int,
       text text, x float8, y float8, color text, rank text, data jsonb)
   ), board as materialized (
-    select boards.id from context, members, boards
+    select boards.id from context, :schema.members, :schema.boards
     where ${mayWrite} and boards.id = $3 for key share of boards
   ), target as materialized (
-    select items.id, items.version from board, items
+    select items.id, items.version from board, :schema.items
     where items.board_id = board.id and items.id in (select id from operation where op <> 'create')
     order by items.id for update of items
   ), sound as materialized (
@@ -42,22 +44,23 @@ const batchText = `
       select from operation left join target using (id)
       where op <> 'create' and (target.id is null or target.version <> operation.version))
   ), created as (
-    insert into items (id, board_id, text, x, y, color, rank, data)
+    insert into :schema.items (id, board_id, text, x, y, color, rank, data)
     select id, board_id, text, coalesce(x, 0), coalesce(y, 0), coalesce(color, 'yellow'), rank, coalesce(data, '{}')
-    from sound, operation where op = 'create' order by index
-    returning id, item_object(items) as object, ${cutColumns}
+    from sound, operation where op = 'create' order by id
+    returning id, :schema.item_object(items) as object, ${cutColumns}
   ), updated as (
-    update items set
+    update :schema.items set
       text = coalesce(operation.text, items.text),
       x = coalesce(operation.x, items.x),
       y = coalesce(operation.y, items.y),
       color = coalesce(operation.color, items.color),
       rank = coalesce(operation.rank, items.rank),
-      data = case when operation.data is null then items.data else merge_patch(items.data, operation.data) end
-    from sound, operation where items.id = operation.id and op = 'update'
-    returning items.id, item_object(items) as object, ${cutColumns}
+      data = case when operation.data is null then items.data else :schema.merge_patch(items.data, operation.data) end
+    from sound, operation where items.board_id = sound.board_id and items.id = operation.id and op = 'update'
+    returning items.id, :schema.item_object(items) as object, ${cutColumns}
   ), deleted as (
-    delete from items using sound, operation where items.id = operation.id and op = 'delete'
+    delete from :schema.items using sound, operation
+    where items.board_id = sound.board_id and items.id = operation.id and op = 'delete'
     returning items.id, null::json, null::json, null::uuid, null::uuid
   ), done as (
     select * from created union all select * from updated union all select * from deleted
@@ -91,7 +94,7 @@ export function createBatchStore(pool: Pool, writeBoard: WriteBoard): BatchStore
       const { rows } = await pool.query<{ id: string | null; version: number }>({
         name: 'item-versions',
         text: `select items.id, items.version
-               from members left join items on items.board_id = members.board_id and items.id = any($3::uuid[])
+               from :schema.members left join :schema.items on items.board_id = members.board_id and items.id = any($3::uuid[])
                where members.board_id = $2 and user_id = $1 and role in ('owner', 'editor')`,
         values: [userId, boardId, itemIds],
       });
@@ -104,11 +107,19 @@ function isUnranked({ op, item }: Operation): boolean {
   return op === 'create' && item?.rank === undefined;
 }
 
-/** A row that breaks a constraint is named by PostgreSQL in the detail of the error: its columns, the id first. */
+/**
+ * A row that breaks a constraint is named by PostgreSQL in the detail of the error: its columns, the id first; or, when
+ * it is there already, its key, the id last.
+ */
 function asOperationProblem(error: unknown, rows: Array<{ id: string }>): unknown {
   const { detail = '' } = error as { detail?: string };
-  const [, id] = /\(([0-9a-f-]{36}), /.exec(detail) ?? [];
+  const [, id] = /=\([0-9a-f-]{36}, ([0-9a-f-]{36})\)/.exec(detail) ?? /\(([0-9a-f-]{36}), /.exec(detail) ?? [];
   const index = rows.findIndex((row) => row.id === id);
-  const [fault] = asDatabaseProblem(error)?.errors ?? [];
-  return fault && index >= 0 ? invalid(`/operations/${index}/item${fault.path}`, fault.message) : error;
+  const problem = asDatabaseProblem(error);
+  const [fault] = problem?.errors ?? [];
+  if (!problem || !fault || index < 0) return error;
+  if (problem.code !== 'TB_ID_TAKEN') return invalid(`/operations/${index}/item${fault.path}`, fault.message);
+  return new Problem(problem.code, problem.message, {
+    errors: [{ path: `/operations/${index}${fault.path}`, message: fault.message }],
+  });
 }

@@ -1,11 +1,12 @@
 // Many writes of items in one request: its form, and what no schema can say about it.
 
 import { type Static, Type } from 'typebox';
-import { type InputFault, invalidInput } from '../errors.ts';
-import { oneOf, Uuid, uuidInput } from '../http/schemas.ts';
-import { ItemPatch } from './board.ts';
+import { FAULT, oneOf, Uuid, uuidInput } from '../http/schemas.ts';
+import { type InputFault, invalidInput } from '../problems/problem.ts';
+import { ItemPatch, NewItemFields } from './board.ts';
 import { MAX_VERSION } from './if-match.ts';
 import { checkDataPatch, checkNewData } from './item-data.ts';
+import { ID_FAULT, isForgottenId, newItemId } from './item-id.ts';
 
 export const MAX_OPERATIONS = 500;
 /** A batch counts as so much of a write for each of its operations, and as one at least. */
@@ -14,7 +15,10 @@ const WRITES_PER_OPERATION = 0.1;
 const Operation = Type.Object(
   {
     op: oneOf(['create', 'update', 'delete']),
-    id: Type.Optional(uuidInput('Of the item, for `update` and `delete`.')),
+    id: Type.Optional({
+      ...uuidInput('Of the item. For `create` it may be one that the client has made: see `POST /boards/:id/items`.'),
+      [FAULT]: ID_FAULT,
+    }),
     ifMatch: Type.Optional(
       Type.Integer({
         minimum: 1,
@@ -37,6 +41,41 @@ export type Operation = Static<typeof Operation>;
 export const Batch = Type.Object(
   { operations: Type.Array(Operation, { minItems: 1, maxItems: MAX_OPERATIONS }) },
   { additionalProperties: false },
+);
+
+const changes = { id: uuidInput('Of the item.'), ifMatch: Operation.properties.ifMatch };
+/** The same, as {@link checkOperations} takes it: with what belongs to each `op`, which a generated client can tell apart. */
+const variants = {
+  create: { id: Type.Optional(newItemId), item: NewItemFields },
+  update: { ...changes, item: ItemPatch },
+  delete: changes,
+};
+const variantName = (op: string) => `${op.slice(0, 1).toUpperCase()}${op.slice(1)}Operation`;
+
+/** The named schemas of the variants. */
+export const batchSchemas = Object.entries(variants).map(([op, properties]) =>
+  Type.Object({ op: Type.Literal(op), ...properties }, { $id: variantName(op), additionalProperties: false }),
+);
+
+/** {@link Batch} as the document has it. One validator for all three says better what is wrong with an operation. */
+export const DocumentedBatch = Type.Object(
+  {
+    operations: Type.Array(
+      Type.Union(
+        Object.keys(variants).map((op) => Type.Ref(variantName(op))),
+        {
+          discriminator: {
+            propertyName: 'op',
+            mapping: Object.fromEntries(
+              Object.keys(variants).map((op) => [op, `#/components/schemas/${variantName(op)}`]),
+            ),
+          },
+        },
+      ),
+      { minItems: 1, maxItems: MAX_OPERATIONS },
+    ),
+  },
+  { additionalProperties: false, examples: [{ operations: [{ op: 'create', item: { text: 'Milk' } }] }] },
 );
 
 /** @returns how many writes of its user it counts as */
@@ -66,7 +105,7 @@ function findFaults({ op, id, ifMatch, item }: Operation, index: number): InputF
   const missing = (field: string) => ({ path: `${at}/${field}`, message: 'is missing' });
   const faults: InputFault[] = [];
   if (op === 'create') {
-    if (id !== undefined) faults.push(stray('id'));
+    if (id !== undefined && isForgottenId(id)) faults.push({ path: `${at}/id`, message: ID_FAULT });
     if (ifMatch !== undefined) faults.push(stray('ifMatch'));
     if (item?.text === undefined) faults.push(missing(item ? 'item/text' : 'item'));
     return faults;

@@ -1,6 +1,6 @@
 // Why a write found nothing to write: the board is not the caller's to see, or not the caller's to change.
 
-import { notFound, Problem } from '../errors.ts';
+import { notFound, Problem } from '../problems/problem.ts';
 import type { Role } from './board.ts';
 import type { BoardStore } from './board-store.ts';
 

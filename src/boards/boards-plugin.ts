@@ -2,35 +2,44 @@
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import { Expiry } from '../background/expiry.ts';
 import { LoggedFailures } from '../background/failures.ts';
 import { Task } from '../background/task.ts';
+import { documentProblems } from '../http/route-problems.ts';
 import { isUnavailable } from '../postgres/database-problem.ts';
-import { Sweeper } from '../postgres/sweeper.ts';
+import { removeExpiredFrom } from '../postgres/remove-expired.ts';
 import { type BatchStore, createBatchStore } from './batch-store.ts';
+import { createReadBoardHistory, type ReadBoardHistory } from './board-conflict-store.ts';
 import { type BoardStore, createBoardStore } from './board-store.ts';
 import { createReadHistory, type ReadHistory } from './conflict-store.ts';
-import { removeExpiredKeys } from './idempotency-store.ts';
 import { createInviteStore, type InviteStore, removeEndedInvites } from './invite-store.ts';
+import { createItemHistoryStore, type ItemHistoryStore } from './item-history-store.ts';
+import { createReadItemPage, type ReadItemPage } from './item-page-store.ts';
 import { createItemStore, type ItemStore } from './item-store.ts';
 import { createMemberStore, type MemberStore } from './member-store.ts';
-import { removeOrphans } from './orphan-store.ts';
+import { forgetDroppedTables, removeOrphans } from './orphan-store.ts';
+import { createPastStore, type PastStore } from './past-store.ts';
 import { createPlaceStore, type PlaceStore } from './place-store.ts';
 import { tellRenames } from './rename-store.ts';
 import { createSnapshotStore, type SnapshotStore } from './snapshot-store.ts';
 import { type BoardLimits, createWriteBoard } from './write-store.ts';
 
-const SWEEP_INTERVAL_MS = 5 * 60_000;
+const EXPIRY_INTERVAL_MS = 5 * 60_000;
 const RENAMES_INTERVAL_MS = 2000;
 
 declare module 'fastify' {
   interface FastifyInstance {
     boards: BoardStore;
     items: ItemStore;
+    readItemPage: ReadItemPage;
+    itemHistory: ItemHistoryStore;
     batches: BatchStore;
     readItemHistory: ReadHistory;
+    readBoardHistory: ReadBoardHistory;
     members: MemberStore;
     invites: InviteStore;
     snapshots: SnapshotStore;
+    past: PastStore;
     /** Begins to tell boards of members who were renamed just now. Waits for nothing. */
     tellRenames: () => void;
     places: PlaceStore;
@@ -50,34 +59,45 @@ export default fastifyPlugin(
     const writeBoard = createWriteBoard({ pool: app.pool, wake, limits });
     app.decorate('boards', createBoardStore(app.pool, writeBoard, boardsPerUser));
     app.decorate('items', createItemStore(app.pool, writeBoard));
+    app.decorate('readItemPage', createReadItemPage(app.pool));
+    app.decorate('itemHistory', createItemHistoryStore(app.pool));
     app.decorate('batches', createBatchStore(app.pool, writeBoard));
     app.decorate('readItemHistory', createReadHistory(app.pool));
+    app.decorate('readBoardHistory', createReadBoardHistory(app.pool));
     app.decorate('members', createMemberStore(app.pool, writeBoard, membersPerBoard));
     app.decorate(
       'invites',
       createInviteStore(app.pool, writeBoard, { invites: invitesPerBoard, members: membersPerBoard }),
     );
     app.decorate('snapshots', createSnapshotStore(app.pool, app.waitingBytes));
+    app.decorate('past', createPastStore(app.pool, app.waitingBytes));
     app.decorate('places', createPlaceStore(app.logPool));
 
     const renames = createRenames(app, wake);
     app.decorate('tellRenames', () => renames.wake());
 
-    const sweeper = new Sweeper({
+    app.addHook('onRoute', (route) => {
+      const { properties = {} } = (route.schema?.headers ?? {}) as { properties?: object };
+      if ('idempotency-key' in properties) documentProblems(route, 'TB_KEY_REUSED', 'TB_OUTCOME_UNKNOWN');
+    });
+
+    const expiry = new Expiry({
       removeExpired: {
-        'idempotency keys': (limit) => removeExpiredKeys(app.pool, limit),
+        'idempotency keys': removeExpiredFrom(app.pool, 'idempotency_keys'),
         invites: (limit) => removeEndedInvites(app.pool, limit),
         'items of deleted boards': (limit) => removeOrphans(app.pool, limit),
+        'rows of dropped tables': (limit) => forgetDroppedTables(app.pool, limit),
       },
-      intervalMs: SWEEP_INTERVAL_MS,
+      intervalMs: EXPIRY_INTERVAL_MS,
       log: app.log,
+      isOutage: isUnavailable,
     });
     app.addHook('onReady', async () => {
-      sweeper.start();
+      expiry.start();
       void renames.start();
     });
     app.addHook('onClose', async () => {
-      await Promise.all([sweeper.stop(), renames.stop()]);
+      await Promise.all([expiry.stop(), renames.stop()]);
     });
   },
   { name: 'boards', dependencies: ['postgres', 'output', 'events', 'accounts'] },

@@ -2,13 +2,13 @@
 
 import type { Pool } from 'pg';
 import type { Item } from './board.ts';
-import type { FieldChange, ItemHistory, KnownItem } from './conflict.ts';
+import type { FieldChange, History, Known } from './conflict.ts';
 
 /**
  * How many events of the board are looked through at most. Backwards by the primary key, and no further than to the
  * version that is asked for: so no writer pays for an index that only conflicts would use.
  */
-const LOOK_BACK = 10_000;
+export const LOOK_BACK = 10_000;
 
 /** @returns undefined when there is no such item or the user may not write there */
 export type ReadHistory = (
@@ -16,33 +16,33 @@ export type ReadHistory = (
   boardId: string,
   itemId: string,
   since: number | undefined,
-) => Promise<ItemHistory | undefined>;
+) => Promise<History<Item> | undefined>;
 
 // Each version is one event: the item's newest events, as many as it has versions since, and the one that made the
 // version itself, which comes last.
 const historySql = `
   with item as (
-    select items.*, board_log.head from items join members using (board_id) join board_log using (board_id)
+    select items.*, board_log.head from :schema.items join :schema.members using (board_id) join :schema.board_log using (board_id)
     where items.id = $3 and board_id = $2 and user_id = $1 and role in ('owner', 'editor')
   ), history as materialized (
     select event.*, row_number() over (order by seq desc) as place
     from item cross join lateral (
-      select seq, object, text_value, data_value, changes, actor_id, actor_name, at from board_events
+      select seq, object, text_value, data_value, changes, actor_id, actor_name, at from :schema.board_events
       where board_id = $2 and seq > item.head - ${LOOK_BACK} and resource = 'item' and resource_id = $3
       order by seq desc limit greatest(item.version - $4::int + 1, 0)
     ) event
   )
-  select item_object(items)::text as current,
-    (select whole_object(history.object, history.text_value, history.data_value)::text from history join item on place = item.version - $4 + 1
+  select :schema.item_object(items)::text as current,
+    (select :schema.whole_object(history.object, history.text_value, history.data_value)::text from history join item on place = item.version - $4 + 1
      where (object ->> 'version')::int = $4) as base,
     (select coalesce(json_agg(change order by change.field), '[]') from (
-       select distinct on (field) field, rfc3339(at) as at,
+       select distinct on (field) field, :schema.rfc3339(at) as at,
          case when actor_id is not null
            then json_build_object('id', actor_id, 'name', coalesce(actor_name, 'Deleted user')) end as actor
        from history join item on place < item.version - $4 + 1 cross join unnest(changes) as field
        order by field, seq desc
      ) change) as changes
-  from items join item using (id)`;
+  from :schema.items join item using (id)`;
 
 export function createReadHistory(pool: Pool): ReadHistory {
   return async (userId, boardId, itemId, since) => {
@@ -53,7 +53,10 @@ export function createReadHistory(pool: Pool): ReadHistory {
     });
     if (!rows[0]) return undefined;
     const { current, base, changes } = rows[0];
-    const [item, before] = [current, base ?? 'null'].map((json) => ({ json, item: JSON.parse(json) }));
-    return { current: item as KnownItem<Item>, base: before as KnownItem<Item | null>, changes };
+    return { current: known<Item>(current), base: known<Item | null>(base ?? 'null'), changes };
   };
+}
+
+export function known<Value>(json: string): Known<Value> {
+  return { value: JSON.parse(json), json };
 }

@@ -2,12 +2,13 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { type Static, Type } from 'typebox';
-import { type InputFault, Problem } from '../errors.ts';
-import { ProblemBody, Timestamp, Uuid } from '../http/schemas.ts';
-import type { Item, ItemPatch } from './board.ts';
+import { problemExample } from '../http/openapi/problem-responses.ts';
+import { oneOf, ProblemBody, Timestamp, Uuid } from '../http/schemas.ts';
+import { type InputFault, Problem, problems } from '../problems/problem.ts';
+import { type Board, type BoardPatch, boardExample, type Item, type ItemPatch, itemExample } from './board.ts';
 
 const FieldChange = Type.Object({
-  field: Type.String({ description: 'Of the item.' }),
+  field: Type.String({ description: 'Of the item or board.' }),
   actor: Type.Union([Type.Object({ id: Uuid, name: Type.String() }), Type.Null()], {
     description: 'Who changed it last; null for a writer that is no user.',
   }),
@@ -15,47 +16,101 @@ const FieldChange = Type.Object({
 });
 export type FieldChange = Static<typeof FieldChange>;
 
+const conflicts = Type.Array(FieldChange, {
+  description:
+    'For a change: the fields of the request that now have another value than in `base` and than in the request; ' +
+    'inside `data`, only what the request names counts. For a deletion: the fields that changed since `base`. ' +
+    'Without `base`, those of which the log still holds a change.',
+});
+const base = 'As of the version that the request named (the newest, if several); null when the log has lost it.';
+
+const problem = {
+  ...ProblemBody.properties,
+  status: Type.Literal(problems.TB_CONFLICT.status),
+  code: oneOf(['TB_CONFLICT']),
+};
+
 export const Conflict = Type.Object(
   {
-    ...ProblemBody.properties,
+    ...problem,
     current: Type.Ref('Item'),
-    base: Type.Union([Type.Ref('Item'), Type.Null()], {
-      description: 'As of the version that the request named (the newest, if several); null when the log has lost it.',
-    }),
-    conflicts: Type.Array(FieldChange, {
-      description:
-        'For a change: the fields of the request that now have another value than in `base` and than in the request; ' +
-        'inside `data`, only what the request names counts. For a deletion: the fields that changed since `base`. ' +
-        'Without `base`, those of which the log still holds a change.',
-    }),
+    base: Type.Union([Type.Ref('Item'), Type.Null()], { description: base }),
+    conflicts,
   },
   { $id: 'Conflict', description: 'A problem (RFC 9457) with what a client needs to merge.' },
 );
+
+export const BoardConflict = Type.Object(
+  {
+    ...problem,
+    current: Type.Ref('Board'),
+    base: Type.Union([Type.Ref('Board'), Type.Null()], { description: base }),
+    conflicts,
+  },
+  {
+    $id: 'BoardConflict',
+    description:
+      'The same for a board. Where the request named a snapshot, and only items or members have changed since, `current` ' +
+      'and `base` are equal: send it for the version of `current`, if they do not matter.',
+  },
+);
+
+const ada = { id: itemExample.updatedBy, name: 'Ada' };
+
+/** @param now the fields that somebody else has changed since `before` */
+function exampleOf<Resource extends Item | Board>(before: Resource, now: Partial<Resource>) {
+  const at = '2026-05-04T09:30:00.000Z';
+  const current = { ...before, ...now, version: before.version + 1, updatedAt: at };
+  const conflicts = Object.keys(now).map((field) => ({ field, actor: ada, at }));
+  return { TB_CONFLICT: { value: { ...problemExample('TB_CONFLICT'), current, base: before, conflicts } } };
+}
 
 /** 412, for the `response` schema of a route. */
 export const conflictResponse = {
   412: {
     description: 'The item has another version now. Nothing was written.',
-    content: { 'application/problem+json': { schema: Type.Ref('Conflict') } },
+    content: {
+      'application/problem+json': {
+        schema: Type.Ref('Conflict'),
+        examples: exampleOf(itemExample, { text: 'Milk and bread' }),
+      },
+    },
   },
 };
 
-export interface KnownItem<Value> {
-  item: Value;
+/** The same for a route of a board. */
+export const boardConflictResponse = {
+  412: {
+    description: 'The board has another version, or more has changed since that snapshot. Nothing was written.',
+    content: {
+      'application/problem+json': {
+        schema: Type.Ref('BoardConflict'),
+        examples: exampleOf(boardExample, { name: 'Plans for May' }),
+      },
+    },
+  },
+};
+
+export interface Known<Value> {
+  value: Value;
   /** As the database writes it, which is how events and snapshots show it. */
   json: string;
 }
 
-/** What has happened to an item since a version of it. */
-export interface ItemHistory {
-  current: KnownItem<Item>;
-  base: KnownItem<Item | null>;
+/** What has happened to an item or a board since a version of it. */
+export interface History<Resource extends Item | Board = Item | Board> {
+  current: Known<Resource>;
+  base: Known<Resource | null>;
   /** The last change of each field since then, as far as the log goes back. */
   changes: FieldChange[];
 }
 
 /** @param patch undefined for a deletion @param errors say which operation of a batch it was */
-export function conflictOf(history: ItemHistory, patch: ItemPatch | undefined, errors?: InputFault[]): Problem {
+export function conflictOf(
+  history: History,
+  patch: ItemPatch | BoardPatch | undefined,
+  errors?: InputFault[],
+): Problem {
   const { current, base } = history;
   return new Problem('TB_CONFLICT', 'See what changed, merge it with yours, and send it for the current version.', {
     ...(errors && { errors }),
@@ -67,9 +122,9 @@ export function conflictOf(history: ItemHistory, patch: ItemPatch | undefined, e
 /** Stands for what nobody knows any more, and equals nothing. */
 const lost = Symbol('lost');
 
-function findConflicts({ current, base, changes }: ItemHistory, patch: ItemPatch | undefined): FieldChange[] {
+function findConflicts({ current, base, changes }: History, patch: ItemPatch | BoardPatch | undefined): FieldChange[] {
   return changes.filter(({ field }) => {
-    const [before, now] = [base.item ? member(base.item, field) : lost, member(current.item, field)];
+    const [before, now] = [base.value ? member(base.value, field) : lost, member(current.value, field)];
     if (!patch) return !isDeepStrictEqual(before, now);
     return Object.hasOwn(patch, field) && clashes(before, now, member(patch, field));
   });

@@ -3,11 +3,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
-import { Problem } from '../errors.ts';
+import { Problem } from '../problems/problem.ts';
 import type { Board, Role } from './board.ts';
 import type { Invitation, Invite, InviteEnd, NewInvite } from './invite.ts';
-import type { WriteBoard, Written } from './write-store.ts';
+import type { WriteBoard } from './write-store.ts';
 import type { Writer } from './writer.ts';
+import type { Written } from './written.ts';
 
 const TOKEN_BYTES = 24;
 /** Of one invite: each repeat of the request that made it adds one. (A few more, when many come at once.) */
@@ -38,8 +39,8 @@ export interface InviteStore {
   list(userId: string, boardId: string): Promise<Invite[] | undefined>;
   /** Also one that has ended. @returns undefined when there is no such invite or the writer is not an owner */
   revoke(writer: Writer, boardId: string, inviteId: string): Promise<Written<null> | undefined>;
-  /** @returns undefined when there is no such invite */
-  find(userId: string, token: string): Promise<FoundInvite | undefined>;
+  /** @param userId undefined for nobody. @returns undefined when there is no such invite */
+  find(userId: string | undefined, token: string): Promise<FoundInvite | undefined>;
   /**
    * @returns undefined when the invite lets nobody in any more
    * @throws the error of the database, for TB_LIMIT_REACHED
@@ -63,13 +64,13 @@ export function createInviteStore(pool: Pool, writeBoard: WriteBoard, limits: In
         text: `limited as materialized (
                  select set_config('teamboard.invites_per_board', $9::integer::text, true) from context
                ), made as (
-                 insert into invites (id, board_id, role, max_uses, created_by, expires_at)
+                 insert into :schema.invites (id, board_id, role, max_uses, created_by, expires_at)
                  select $4, $3, $6, $7, $1, now() + make_interval(hours => $8)
-                 from limited, members
+                 from limited, :schema.members
                  where members.board_id = $3 and members.user_id = $1 and members.role = 'owner'
-                 returning id, invite_object(invites) as object
+                 returning id, :schema.invite_object(invites) as object
                ), linked as (
-                 insert into invite_links (token_hash, invite_id) select $5, id from made
+                 insert into :schema.invite_links (token_hash, invite_id) select $5, id from made
                ), written as (
                  select object from made
                )`,
@@ -84,8 +85,8 @@ export function createInviteStore(pool: Pool, writeBoard: WriteBoard, limits: In
     async list(userId, boardId) {
       const { rows } = await pool.query<{ invite: Invite | null }>({
         name: 'invite-list',
-        text: `select case when invites.id is not null then invite_object(invites) end as invite
-               from members left join invites on invites.board_id = $1 and invite_end(invites) is null
+        text: `select case when invites.id is not null then :schema.invite_object(invites) end as invite
+               from :schema.members left join :schema.invites on invites.board_id = $1 and :schema.invite_end(invites) is null
                where members.board_id = $1 and members.user_id = $2 and members.role = 'owner'
                order by invites.id desc`,
         values: [boardId, userId],
@@ -97,8 +98,8 @@ export function createInviteStore(pool: Pool, writeBoard: WriteBoard, limits: In
       return writeBoard<null>(writer, boardId, {
         name: 'invite-revoke',
         text: `written as (
-                 update invites set revoked_at = coalesce(revoked_at, now())
-                 from context, members
+                 update :schema.invites set revoked_at = coalesce(revoked_at, now())
+                 from context, :schema.members
                  where invites.id = $4 and invites.board_id = $3
                    and members.board_id = $3 and members.user_id = $1 and members.role = 'owner'
                  returning null::json as object
@@ -112,15 +113,15 @@ export function createInviteStore(pool: Pool, writeBoard: WriteBoard, limits: In
         name: 'invite-find',
         text: `select json_build_object('id', boards.id, 'name', boards.name) as board, invites.role,
                  json_build_object('id', invites.created_by, 'name', coalesce(users.name, 'Deleted user')) as "invitedBy",
-                 rfc3339(invites.expires_at) as "expiresAt", members.role as "yourRole",
-                 case when not covers_role(members.role, invites.role) then invite_end(invites) end as end
-               from invite_links
-               join invites on invites.id = invite_links.invite_id
-               join boards on boards.id = invites.board_id
-               left join users on users.id = invites.created_by
-               left join members on members.board_id = invites.board_id and members.user_id = $2
+                 :schema.rfc3339(invites.expires_at) as "expiresAt", members.role as "yourRole",
+                 case when not :schema.covers_role(members.role, invites.role) then :schema.invite_end(invites) end as end
+               from :schema.invite_links
+               join :schema.invites on invites.id = invite_links.invite_id
+               join :schema.boards on boards.id = invites.board_id
+               left join :schema.users on users.id = invites.created_by
+               left join :schema.members on members.board_id = invites.board_id and members.user_id = $2
                where token_hash = $1`,
-        values: [hash(token), userId],
+        values: [hash(token), userId ?? null],
       });
       return rows[0];
     },
@@ -131,10 +132,10 @@ export function createInviteStore(pool: Pool, writeBoard: WriteBoard, limits: In
         text: `limited as materialized (
                  select set_config('teamboard.members_per_board', $5::integer::text, true) from context
                ), used as materialized (
-                 select use_invite($4::bytea, $1::uuid) as role from limited
+                 select :schema.use_invite($4::bytea, $1::uuid) as role from limited
                ), written as (
-                 select json_build_object('board', board_object(boards), 'role', used.role) as object
-                 from used join boards on boards.id = $3::uuid where used.role is not null
+                 select json_build_object('board', :schema.board_object(boards), 'role', used.role) as object
+                 from used join :schema.boards on boards.id = $3::uuid where used.role is not null
                )`,
         values: [hash(token), limits.members],
       });
@@ -150,11 +151,11 @@ async function addLink(pool: Pool, token: string, inviteId: string, userId: stri
   const { rows } = await pool.query<{ added: boolean }>({
     name: 'invite-link',
     text: `with invite as materialized (
-             select invites.id from invites join members using (board_id)
+             select invites.id from :schema.invites join :schema.members using (board_id)
              where invites.id = $2 and members.user_id = $3 and members.role = 'owner'
            ), link as (
-             insert into invite_links (token_hash, invite_id)
-             select $1, id from invite where (select count(*) from invite_links where invite_id = $2) < ${MAX_LINKS}
+             insert into :schema.invite_links (token_hash, invite_id)
+             select $1, id from invite where (select count(*) from :schema.invite_links where invite_id = $2) < ${MAX_LINKS}
              returning invite_id
            )
            select exists (select from link) as added from invite`,
@@ -171,8 +172,8 @@ async function addLink(pool: Pool, token: string, inviteId: string, userId: stri
 export async function removeEndedInvites(pool: Pool, limit: number): Promise<number> {
   const { rowCount } = await pool.query({
     name: 'invite-remove-ended',
-    text: `delete from invites where id = any (array(
-             select id from invites where least(expires_at, revoked_at) <= now() - interval '${KEPT_DAYS} days'
+    text: `delete from :schema.invites where id = any (array(
+             select id from :schema.invites where least(expires_at, revoked_at) <= now() - interval '${KEPT_DAYS} days'
              order by least(expires_at, revoked_at) limit $1 for update skip locked))`,
     values: [limit],
   });

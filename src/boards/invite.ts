@@ -35,7 +35,7 @@ export const NewInvite = Type.Object(
       Type.Integer({ minimum: 1, maximum: 10_000, description: 'Without it there is no limit until the expiry.' }),
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, examples: [{ role: 'editor' }] },
 );
 export type NewInvite = Static<typeof NewInvite>;
 
@@ -45,7 +45,9 @@ export const Invitation = Type.Object(
     role: inviteRole,
     invitedBy: Type.Object({ id: Uuid, name: Type.String() }),
     expiresAt: Timestamp,
-    yourRole: Type.Union([Role, Type.Null()], { description: 'null for who is no member yet.' }),
+    yourRole: Type.Union([Role, Type.Null()], {
+      description: 'null for who is no member yet, or has not said who they are.',
+    }),
   },
   { $id: 'Invitation', description: 'What the link of an invite leads to.' },
 );
@@ -53,6 +55,18 @@ export type Invitation = Static<typeof Invitation>;
 
 /** Why an invite lets nobody in any more, as the database puts it. */
 export type InviteEnd = 'revoked' | 'expired' | 'used' | 'unbacked';
+
+export const endedText = 'One that was revoked, has expired or is used up answers 410 `TB_INVITE_ENDED`.';
+
+export const whyEnded: Record<InviteEnd, string> = {
+  revoked: 'It was revoked. Ask an owner of the board for another.',
+  expired: 'It has expired. Ask an owner of the board for another.',
+  used: 'It has let in as many as it may. Ask an owner of the board for another.',
+  unbacked: 'Who made it is no longer an owner of the board. Ask one of the owners for another.',
+};
+
+/** Of the routes that go by a link. */
+export const inviteParams = Type.Object({ token: Type.String({ minLength: 1, maxLength: 100 }) });
 
 /** The named schemas, which the routes refer to. */
 export const inviteSchemas = [Invite, Invitation];

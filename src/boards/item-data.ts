@@ -1,6 +1,6 @@
 // How large the `data` of an item may be. The table refuses more, but only after it has read and merged all of it.
 
-import { invalid } from '../errors.ts';
+import { invalid } from '../problems/problem.ts';
 import type { ItemPatch } from './board.ts';
 
 const MAX_BYTES = 16 * 1024;
@@ -30,5 +30,8 @@ export function checkDataPatch(patch: ItemPatch, path = ''): void {
 function checkSize(data: object | undefined, most: number, path: string): void {
   if (data === undefined) return;
   if (Buffer.byteLength(JSON.stringify(data)) <= most) return;
-  throw invalid(`${path}/data`, `must be at most ${most / 1024} KiB as JSON without blanks`);
+  throw invalid(
+    `${path}/data`,
+    `must be at most ${most / 1024} KiB as JSON without blanks, with numbers written out (1e21 has 22 digits)`,
+  );
 }

@@ -1,6 +1,6 @@
 // Why items were not written. Asked only after a write has failed, so that the ordinary one is one round trip.
 
-import { Problem, unavailable } from '../errors.ts';
+import { Problem, unavailable } from '../problems/problem.ts';
 import type { Operation } from './batch.ts';
 import type { BatchStore } from './batch-store.ts';
 import type { ItemPatch } from './board.ts';
@@ -42,7 +42,7 @@ export async function explainBatchRefusal(
 ): Promise<Problem> {
   const refusal = await explainRefusal(boards, 'edit', userId, boardId);
   const named = operations.flatMap(({ id, ...operation }, index) =>
-    id === undefined ? [] : [{ ...operation, id, at: `/operations/${index}` }],
+    id === undefined || operation.op === 'create' ? [] : [{ ...operation, id, at: `/operations/${index}` }],
   );
   const ids = named.map(({ id }) => id);
   const versions = await batches.readVersions(userId, boardId, ids);

@@ -2,46 +2,49 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { notFound } from '../errors.ts';
-import { emptyResponse, jsonResponse, problemResponses, uuidInput } from '../http/schemas.ts';
+import { isKnown, sendNotModified } from '../http/entity-tags.ts';
+import { boardInput, emptyResponse, ifNoneMatch, jsonResponse, notModified, uuidInput } from '../http/schemas.ts';
+import { notFound } from '../problems/problem.ts';
 import { ItemPatch, NewItem } from './board.ts';
 import { explainRefusal } from './board-access.ts';
 import { conflictResponse } from './conflict.ts';
-import { conditionalHeaders, parseIfMatch } from './if-match.ts';
+import { conditionalHeaders, parseVersions } from './if-match.ts';
 import { checkDataPatch, checkNewData } from './item-data.ts';
 import { explainItemRefusal } from './item-refusal.ts';
-import { sendWritten, writerHeaders, writerOf } from './writer.ts';
+import { writerHeaders, writerOf } from './writer.ts';
+import { sendWritten } from './written.ts';
 
-const itemParams = Type.Object({ id: uuidInput(), itemId: uuidInput() });
+const itemParams = Type.Object({ id: boardInput(), itemId: uuidInput() });
 const itemBody = Type.Object({ item: Type.Ref('Item') });
 const itemDescription = 'The item. Its ETag is its version, quoted.';
-const common = { tags: ['Boards and items'], security: [{ session: [] }] };
+const common = { tags: ['Items'], security: [{ session: [] }] };
 
 export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
   // Before the body is read: who is nobody here sends nothing that is worth parsing.
-  app.addHook('onRequest', app.requireSession);
+  app.addHook('onRequest', app.requireCaller);
 
   app.post(
     '/boards/:id/items',
     {
       schema: {
         ...common,
+        operationId: 'createItem',
         summary: 'Put an item on a board',
         description:
           'Without `rank` it goes to the end of the list. More items, or more bytes of texts and data (as JSON), than a ' +
           'board may hold are 409 `TB_LIMIT_REACHED`.',
-        params: Type.Object({ id: uuidInput() }),
+        params: Type.Object({ id: boardInput() }),
         headers: writerHeaders,
         body: NewItem,
+        problems: ['TB_FORBIDDEN', 'TB_ID_TAKEN', 'TB_LIMIT_REACHED'],
         response: {
           201: jsonResponse('Made.', itemBody, 'ETag', 'Location', 'Idempotent-Replayed'),
-          ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 503),
         },
       },
     },
     async (request, reply) => {
-      const writer = writerOf(request);
       checkNewData(request.body);
+      const writer = writerOf(request);
       const created = await app.items.create(writer, request.params.id, request.body);
       if (!created) throw await explainRefusal(app.boards, 'edit', writer.userId, request.params.id);
       const { id, boardId, version } = created.resource;
@@ -55,16 +58,23 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         ...common,
+        operationId: 'getItem',
         summary: 'One item',
         params: itemParams,
-        response: { 200: jsonResponse(itemDescription, itemBody, 'ETag'), ...problemResponses(401, 404, 503) },
+        headers: ifNoneMatch,
+        response: {
+          200: jsonResponse(itemDescription, itemBody, 'ETag'),
+          304: notModified,
+        },
       },
     },
     async (request, reply) => {
       const { id, itemId } = request.params;
-      const item = await app.items.get(request.session.user.id, id, itemId);
+      const item = await app.items.get(request.caller.user.id, id, itemId);
       if (!item) throw notFound();
-      reply.header('etag', `"${item.version}"`).type('application/json; charset=utf-8');
+      reply.header('etag', `"${item.version}"`);
+      if (isKnown(request.headers['if-none-match'], `${item.version}`)) return sendNotModified(reply);
+      reply.type('application/json; charset=utf-8');
       return reply.serializer((payload) => payload as string).send(`{"item":${item.json}}` as never);
     },
   );
@@ -74,6 +84,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         ...common,
+        operationId: 'updateItem',
         summary: 'Change fields of an item',
         description:
           'A merge patch (RFC 7396) of just the fields that it names, so that edits of different fields, or of ' +
@@ -81,18 +92,18 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
         params: itemParams,
         headers: conditionalHeaders,
         body: ItemPatch,
+        problems: ['TB_FORBIDDEN', 'TB_LIMIT_REACHED'],
         response: {
           200: jsonResponse(itemDescription, itemBody, 'ETag', 'Idempotent-Replayed'),
-          ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 503),
           ...conflictResponse,
         },
       },
     },
     async (request, reply) => {
       const { id: boardId, itemId } = request.params;
-      const writer = writerOf(request);
       checkDataPatch(request.body);
-      const address = { boardId, itemId, versions: parseIfMatch(request.headers['if-match']) };
+      const writer = writerOf(request);
+      const address = { boardId, itemId, versions: parseVersions(request.headers['if-match']) };
       const updated = await app.items.update(writer, address, request.body);
       if (!updated) throw await explainItemRefusal(app, writer.userId, address, request.body);
       return sendWritten(reply.header('etag', `"${updated.resource.version}"`), 'item', updated);
@@ -104,12 +115,13 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         ...common,
+        operationId: 'deleteItem',
         summary: 'Take an item off its board',
         params: itemParams,
         headers: conditionalHeaders,
+        problems: ['TB_FORBIDDEN'],
         response: {
           204: emptyResponse('Deleted.', 'Idempotent-Replayed'),
-          ...problemResponses(400, 401, 403, 404, 422, 503),
           ...conflictResponse,
         },
       },
@@ -117,7 +129,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { id: boardId, itemId } = request.params;
       const writer = writerOf(request);
-      const address = { boardId, itemId, versions: parseIfMatch(request.headers['if-match']) };
+      const address = { boardId, itemId, versions: parseVersions(request.headers['if-match']) };
       const deleted = await app.items.delete(writer, address);
       if (!deleted) throw await explainItemRefusal(app, writer.userId, address, undefined);
       return sendWritten(reply, 'item', deleted);

@@ -4,13 +4,19 @@ import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
 import type { Item, ItemPatch, NewItem } from './board.ts';
 import { ranksAtEnd } from './rank-store.ts';
-import type { WriteBoard, Written } from './write-store.ts';
+import type { WriteBoard } from './write-store.ts';
 import type { Writer } from './writer.ts';
+import type { Written } from './written.ts';
 
 export interface ItemStore {
   /** @returns undefined when there is no such item or the user is no member of the board */
   get(userId: string, boardId: string, itemId: string): Promise<FoundItem | undefined>;
-  /** Without a rank the item goes to the end of the list. @returns undefined when the writer may not write there */
+  /**
+   * Without a rank the item goes to the end of the list.
+   *
+   * @returns undefined when the writer may not write there
+   * @throws the error of the database, for TB_ID_TAKEN and TB_LIMIT_REACHED
+   */
   create(writer: Writer, boardId: string, item: NewItem): Promise<Written<Item> | undefined>;
   /** @returns undefined when there is no such item in such a version or the writer may not write there */
   update(writer: Writer, item: ItemAddress, patch: ItemPatch): Promise<Written<Item> | undefined>;
@@ -41,9 +47,9 @@ const isAddressed = `items.id = $4 and items.board_id = $3 and ($5::int[] is nul
  * those are.
  */
 export const cutColumns = `
-  case when $2::text is not null and num_nonnulls(items.text_value, items.data_value) > 0 then cut_item(items) end as cut,
+  case when $2::text is not null and num_nonnulls(items.text_value, items.data_value) > 0 then :schema.cut_item(items) end as cut,
   items.text_value, items.data_value`;
-const writtenColumns = `item_object(items) as object, ${cutColumns}`;
+const writtenColumns = `:schema.item_object(items) as object, ${cutColumns}`;
 /** Ends the WITH queries of a write of one item, which `item` has returned. */
 const writtenItem = `written as (
   select object, cut, array[text_value] as text_values, array[data_value] as data_values from item
@@ -56,7 +62,7 @@ const assignments: Record<keyof ItemPatch, (parameter: string) => string> = {
   y: (parameter) => `y = ${parameter}`,
   color: (parameter) => `color = ${parameter}`,
   rank: (parameter) => `rank = ${parameter}`,
-  data: (parameter) => `data = merge_patch(data, ${parameter}::jsonb)`,
+  data: (parameter) => `data = :schema.merge_patch(data, ${parameter}::jsonb)`,
 };
 
 export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
@@ -64,26 +70,26 @@ export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
     async get(userId, boardId, itemId) {
       const { rows } = await pool.query<FoundItem>({
         name: 'item-get',
-        text: `select item_object(items)::text as json, items.version from items join members using (board_id)
+        text: `select :schema.item_object(items)::text as json, items.version from :schema.items join :schema.members using (board_id)
                where items.id = $1 and board_id = $2 and members.user_id = $3`,
         values: [itemId, boardId, userId],
       });
       return rows[0];
     },
 
-    async create(writer, boardId, { text, x, y, color, rank, data }) {
+    async create(writer, boardId, { id = uuidv7(), text, x, y, color, rank, data }) {
       const [place] = rank === undefined ? await ranksAtEnd(pool, boardId, 1) : [rank];
       return writeBoard<Item>(writer, boardId, {
         name: 'item-create',
         isCut: true,
         text: `item as (
-                 insert into items (id, board_id, text, x, y, color, rank, data)
+                 insert into :schema.items (id, board_id, text, x, y, color, rank, data)
                  select $4, $3, $5, coalesce($6::float8, 0), coalesce($7::float8, 0), coalesce($8, 'yellow'), $9,
                    coalesce($10::jsonb, '{}')
-                 from context, members where ${mayWrite}
+                 from context, :schema.members where ${mayWrite}
                  returning ${writtenColumns}
                ), ${writtenItem}`,
-        values: [uuidv7(), text, x, y, color, place, data],
+        values: [id, text, x, y, color, place, data],
       });
     },
 
@@ -94,8 +100,8 @@ export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
         name: `item-update-${fields.join('-')}`,
         isCut: true,
         text: `item as (
-                 update items set ${set.join(', ')}
-                 from context, members where ${isAddressed} and ${mayWrite}
+                 update :schema.items set ${set.join(', ')}
+                 from context, :schema.members where ${isAddressed} and ${mayWrite}
                  returning ${writtenColumns}
                ), ${writtenItem}`,
         values: [itemId, versions, ...fields.map((field) => patch[field])],
@@ -106,7 +112,7 @@ export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
       return writeBoard<null>(writer, boardId, {
         name: 'item-delete',
         text: `written as (
-                 delete from items using context, members
+                 delete from :schema.items using context, :schema.members
                  where ${isAddressed} and ${mayWrite}
                  returning null::json as object
                )`,

@@ -2,39 +2,40 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { notFound } from '../errors.ts';
-import { emptyResponse, jsonResponse, problemResponses, uuidInput } from '../http/schemas.ts';
+import { boardInput, emptyResponse, jsonResponse, uuidInput } from '../http/schemas.ts';
+import { notFound } from '../problems/problem.ts';
 import { MemberPatch, NewMember } from './board.ts';
 import { explainRefusal } from './board-access.ts';
-import { sendWritten, writerHeaders, writerOf } from './writer.ts';
+import { writerHeaders, writerOf } from './writer.ts';
+import { sendWritten } from './written.ts';
 
-const boardParams = Type.Object({ id: uuidInput() });
-const memberParams = Type.Object({ id: uuidInput(), userId: uuidInput() });
+const boardParams = Type.Object({ id: boardInput() });
+const memberParams = Type.Object({ id: boardInput(), userId: uuidInput() });
 const memberBody = Type.Object({ member: Type.Ref('Member') });
 const lastOwner = 'A board keeps at least one owner: what would take the last one answers 409 `TB_LAST_OWNER`.';
-const common = { tags: ['Boards and items'], security: [{ session: [] }] };
+const common = { tags: ['Members'], security: [{ session: [] }] };
 
 export const memberRoutes: FastifyPluginAsyncTypebox = async (app) => {
   // Before the body is read: who is nobody here sends nothing that is worth parsing.
-  app.addHook('onRequest', app.requireSession);
+  app.addHook('onRequest', app.requireCaller);
 
   app.get(
     '/boards/:id/members',
     {
       schema: {
         ...common,
+        operationId: 'listMembers',
         summary: 'Who is on a board',
         params: boardParams,
         response: {
           200: Type.Object({
             members: Type.Array(Type.Ref('Member'), { description: 'In the order in which they joined.' }),
           }),
-          ...problemResponses(401, 404, 503),
         },
       },
     },
     async (request) => {
-      const members = await app.members.list(request.session.user.id, request.params.id);
+      const members = await app.members.list(request.caller.user.id, request.params.id);
       if (!members) throw notFound();
       return { members };
     },
@@ -45,14 +46,15 @@ export const memberRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         ...common,
+        operationId: 'addMember',
         summary: 'Put somebody on a board',
         description: 'For owners. Somebody who is a member already keeps their role: 409 `TB_ALREADY_MEMBER`.',
         params: boardParams,
         headers: writerHeaders,
         body: NewMember,
+        problems: ['TB_FORBIDDEN', 'TB_ALREADY_MEMBER', 'TB_LIMIT_REACHED'],
         response: {
           201: jsonResponse('A member now.', memberBody, 'Idempotent-Replayed'),
-          ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 503),
         },
       },
     },
@@ -70,14 +72,15 @@ export const memberRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         ...common,
+        operationId: 'updateMember',
         summary: 'Give a member another role',
         description: `For owners. ${lastOwner}`,
         params: memberParams,
         headers: writerHeaders,
         body: MemberPatch,
+        problems: ['TB_FORBIDDEN', 'TB_LAST_OWNER'],
         response: {
           200: jsonResponse('The member.', memberBody, 'Idempotent-Replayed'),
-          ...problemResponses(400, 401, 403, 404, 409, 413, 415, 422, 503),
         },
       },
     },
@@ -95,13 +98,14 @@ export const memberRoutes: FastifyPluginAsyncTypebox = async (app) => {
     {
       schema: {
         ...common,
+        operationId: 'removeMember',
         summary: 'Take somebody off a board, or leave it',
         description: `Owners remove anyone, and everyone may leave. The streams of who goes end. ${lastOwner}`,
         params: memberParams,
         headers: writerHeaders,
+        problems: ['TB_FORBIDDEN', 'TB_LAST_OWNER'],
         response: {
           204: emptyResponse('Gone.', 'Idempotent-Replayed'),
-          ...problemResponses(400, 401, 403, 404, 409, 422, 503),
         },
       },
     },

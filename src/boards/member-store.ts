@@ -2,11 +2,12 @@
 
 import type { Pool } from 'pg';
 import type { Member, Role } from './board.ts';
-import type { WriteBoard, Written } from './write-store.ts';
+import type { WriteBoard } from './write-store.ts';
 import type { Writer } from './writer.ts';
+import type { Written } from './written.ts';
 
 export interface MemberStore {
-  /** In the order in which they joined. @returns undefined when the user is no member */
+  /** In the order in which they joined. @returns undefined when the user is no member, nor the application */
   list(userId: string, boardId: string): Promise<Member[] | undefined>;
   /**
    * @returns undefined when the writer is not an owner
@@ -31,14 +32,16 @@ export interface MemberStore {
 // is none any more. The board first, as its deletion does; and only for members, so that a stranger waits for nothing.
 const lockedRows = `
   board as materialized (
-    select boards.id from context, members, boards
-    where members.board_id = $3 and members.user_id = $1 and boards.id = $3 for key share of boards
+    select boards.id from context, :schema.boards
+    where boards.id = $3 and (:schema.is_application($1)
+      or exists (select from :schema.members where board_id = $3 and user_id = $1)) for key share of boards
   ), locked as materialized (
-    select members.user_id, members.role from board, members
+    select members.user_id, members.role from board, :schema.members
     where members.board_id = board.id and members.user_id in ($1, $4::uuid)
     order by members.user_id for no key update of members
   )`;
-const writerOwns = `exists (select from locked where user_id = $1 and role = 'owner')`;
+const writerOwns = `(exists (select from locked where user_id = $1 and role = 'owner')
+  or exists (select from board where :schema.is_application($1)))`;
 
 /** @param mostMembers of one board */
 export function createMemberStore(pool: Pool, writeBoard: WriteBoard, mostMembers: number): MemberStore {
@@ -46,8 +49,9 @@ export function createMemberStore(pool: Pool, writeBoard: WriteBoard, mostMember
     async list(userId, boardId) {
       const { rows } = await pool.query<{ member: Member }>({
         name: 'member-list',
-        text: `select member_object(members) as member from members
-               where board_id = $1 and exists (select from members where board_id = $1 and user_id = $2)
+        text: `select :schema.member_object(members) as member from :schema.members
+               where board_id = $1 and (:schema.is_application($2)
+                 or exists (select from :schema.members where board_id = $1 and user_id = $2))
                order by created_at, user_id`,
         values: [boardId, userId],
       });
@@ -60,8 +64,8 @@ export function createMemberStore(pool: Pool, writeBoard: WriteBoard, mostMember
         text: `${lockedRows}, limited as materialized (
                  select id, set_config('teamboard.members_per_board', $6::integer::text, true) from board
                ), written as (
-                 insert into members (board_id, user_id, role) select id, $4, $5 from limited where ${writerOwns}
-                 returning member_object(members) as object
+                 insert into :schema.members (board_id, user_id, role) select id, $4, $5 from limited where ${writerOwns}
+                 returning :schema.member_object(members) as object
                )`,
         values: [memberId, role, mostMembers],
       });
@@ -71,8 +75,8 @@ export function createMemberStore(pool: Pool, writeBoard: WriteBoard, mostMember
       return writeBoard<Member>(writer, boardId, {
         name: 'member-change-role',
         text: `${lockedRows}, written as (
-                 update members set role = $5 where board_id = $3 and user_id = $4 and ${writerOwns}
-                 returning member_object(members) as object
+                 update :schema.members set role = $5 where board_id = $3 and user_id = $4 and ${writerOwns}
+                 returning :schema.member_object(members) as object
                )`,
         values: [memberId, role],
       });
@@ -82,7 +86,7 @@ export function createMemberStore(pool: Pool, writeBoard: WriteBoard, mostMember
       return writeBoard<null>(writer, boardId, {
         name: 'member-remove',
         text: `${lockedRows}, written as (
-                 delete from members
+                 delete from :schema.members
                  where board_id = $3 and user_id = $4 and (user_id = $1 and exists (select from board) or ${writerOwns})
                  returning null::json as object
                )`,

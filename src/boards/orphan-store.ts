@@ -1,4 +1,4 @@
-// The SQL that removes what was on deleted boards and was too much to go with them at once.
+// The SQL that removes what was on deleted boards and was too much to go with them at once, and rows of tables that are gone.
 
 import type { Pool } from 'pg';
 
@@ -10,11 +10,21 @@ import type { Pool } from 'pg';
 export async function removeOrphans(pool: Pool, limit: number): Promise<number> {
   const { rows } = await pool.query<{ removed: number }>({
     name: 'orphans-remove',
-    text: `select remove_orphans(array(
-             select board_id from board_log
-             where deleted_at is not null and exists (select from items where items.board_id = board_log.board_id)
+    text: `select :schema.remove_orphans(array(
+             select board_id from :schema.board_log
+             where deleted_at is not null and exists (select from :schema.items where items.board_id = board_log.board_id)
              limit 100), $1) as removed`,
     values: [limit],
   });
   return rows[0]?.removed ?? 0;
+}
+
+/** @returns how many rows of published tables that were dropped are no longer told, at most `limit` */
+export async function forgetDroppedTables(pool: Pool, limit: number): Promise<number> {
+  const { rows } = await pool.query<{ count: number }>({
+    name: 'published-forget-dropped',
+    text: 'select :schema.forget_dropped_tables($1) as count',
+    values: [limit],
+  });
+  return rows[0]?.count ?? 0;
 }

@@ -2,18 +2,19 @@
 
 import { generateNKeysBetween } from 'fractional-indexing';
 import type { Pool } from 'pg';
-import { MAX_RANK_LENGTH } from './board.ts';
+import { MAX_RANK_LENGTH } from './rank.ts';
 
 /**
- * Two who append at once get the same rank; the order of their ids, which is the order of time, then decides. So does
- * it behind a key that is so long that the next one would not be kept: nobody can close a board for new items by it.
+ * Two who append at once get the same rank; the order of their ids then decides, which is that of time unless clients
+ * chose them. So does it behind a key that is so long that the next one would not be kept: nobody can close a board for
+ * new items by it.
  *
  * @returns the ranks of the next items behind all others
  */
 export async function ranksAtEnd(pool: Pool, boardId: string, count: number): Promise<string[]> {
   const { rows } = await pool.query<{ rank: string }>({
     name: 'item-last-rank',
-    text: 'select rank from items where board_id = $1 order by rank desc limit 1',
+    text: 'select rank from :schema.items where board_id = $1 order by rank desc limit 1',
     values: [boardId],
   });
   let last = rows[0]?.rank ?? null;

@@ -10,7 +10,7 @@ const BOARDS = 100;
  * @returns false when nothing is left that could be told now
  */
 export async function tellRenames(pool: Pool, wake: (boardId: string) => void): Promise<boolean> {
-  const { rows } = await pool.query<{ board: string | null }>('select tell_renames($1) as board', [BOARDS]);
+  const { rows } = await pool.query<{ board: string | null }>('select :schema.tell_renames($1) as board', [BOARDS]);
   for (const { board } of rows) if (board !== null) wake(board);
   return rows.every(({ board }) => board !== null);
 }

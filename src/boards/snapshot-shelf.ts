@@ -1,10 +1,10 @@
-// The snapshots of large boards that are being read by clients: one copy for all who ask at the same place of the log.
+// The snapshots that are costly to make, while clients read them: one copy for all who ask at the same place of the log.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit from 'p-limit';
-import { unavailable } from '../errors.ts';
 import type { Waiting, WaitingBytes } from '../output/waiting-bytes.ts';
-import { type Place, type Snapshot, SnapshotReader } from './snapshot.ts';
+import { unavailable } from '../problems/problem.ts';
+import { type Place, type SnapshotBytes, SnapshotReader } from './snapshot.ts';
 
 /** Large boards that are read from the database at a time: each takes a connection of it for a second or so. */
 const READS_AT_A_TIME = 2;
@@ -21,8 +21,8 @@ const ROOM_LOOK_MS = 250;
 const IDLE_MS = 2000;
 
 interface Held {
-  boardId: string;
-  snapshot: Snapshot;
+  key: string;
+  snapshot: SnapshotBytes;
   readers: Set<SnapshotReader>;
   /** Until those who wait for it had their turn. */
   isFresh: boolean;
@@ -32,14 +32,14 @@ interface Held {
 export interface SnapshotShelfOptions {
   waiting: WaitingBytes;
   /** @returns undefined when there is no such board */
-  readWhole: (boardId: string) => Promise<Snapshot | undefined>;
+  readWhole: (key: string) => Promise<SnapshotBytes | undefined>;
 }
 
 export class SnapshotShelf implements Waiting {
   readonly #options: SnapshotShelfOptions;
   readonly #lane = pLimit(READS_AT_A_TIME);
   readonly #held = new Set<Held>();
-  /** The newest of each board. */
+  /** The newest of each key. */
   readonly #newest = new Map<string, Held>();
   readonly #reads = new Map<string, Promise<void>>();
   #bytes = 0;
@@ -55,18 +55,19 @@ export class SnapshotShelf implements Waiting {
   }
 
   /**
+   * @param key what is asked for, as a board by its id
    * @param place where the log was when the caller asked: older than this is nothing that it gets
    * @param expectedBytes of the snapshot
    * @returns undefined when there is no such board any more
    * @throws Problem TB_UNAVAILABLE when there is no room for it now; the error of the database when it is away
    */
-  async take(boardId: string, place: Place, expectedBytes: number): Promise<SnapshotReader | undefined> {
+  async take(key: string, place: Place, expectedBytes: number): Promise<SnapshotReader | undefined> {
     for (let turn = 0; turn < MOST_TURNS; turn += 1) {
-      const held = this.#newest.get(boardId);
+      const held = this.#newest.get(key);
       if (held && held.snapshot.epoch === place.epoch && held.snapshot.seq >= place.seq) return this.#open(held);
-      const known = this.#reads.get(boardId);
-      await (known ?? this.#begin(boardId, expectedBytes));
-      if (!known && !this.#newest.has(boardId)) return undefined;
+      const known = this.#reads.get(key);
+      await (known ?? this.#begin(key, expectedBytes));
+      if (!known && !this.#newest.has(key)) return undefined;
     }
     throw unavailable('The board has another history now. Ask again.');
   }
@@ -76,7 +77,7 @@ export class SnapshotShelf implements Waiting {
     const onRelease = () => {
       held.readers.delete(reader);
       if (held.readers.size > 0) return;
-      if (this.#newest.get(held.boardId) === held) this.#linger(held);
+      if (this.#newest.get(held.key) === held) this.#linger(held);
       else this.#drop(held);
     };
     const reader = new SnapshotReader(held.snapshot, { isShared: true, onRelease });
@@ -84,34 +85,34 @@ export class SnapshotShelf implements Waiting {
     return reader;
   }
 
-  #begin(boardId: string, expectedBytes: number): Promise<void> {
+  #begin(key: string, expectedBytes: number): Promise<void> {
     if (this.#lane.pendingCount >= MOST_WAITING_READS)
       throw unavailable('Too many large boards are asked for at once.');
-    const read = this.#lane(() => this.#fill(boardId, expectedBytes)).finally(() => this.#reads.delete(boardId));
-    this.#reads.set(boardId, read);
+    const read = this.#lane(() => this.#fill(key, expectedBytes)).finally(() => this.#reads.delete(key));
+    this.#reads.set(key, read);
     return read;
   }
 
-  async #fill(boardId: string, expectedBytes: number): Promise<void> {
+  async #fill(key: string, expectedBytes: number): Promise<void> {
     await this.#makeRoom(expectedBytes);
     this.#bytes += expectedBytes;
-    let snapshot: Snapshot | undefined;
+    let snapshot: SnapshotBytes | undefined;
     try {
-      snapshot = await this.#options.readWhole(boardId);
+      snapshot = await this.#options.readWhole(key);
     } finally {
       this.#bytes -= expectedBytes;
     }
-    const before = this.#newest.get(boardId);
-    this.#newest.delete(boardId);
+    const before = this.#newest.get(key);
+    this.#newest.delete(key);
     if (before?.readers.size === 0) this.#drop(before);
     if (!snapshot) return;
-    const held: Held = { boardId, snapshot, readers: new Set(), isFresh: true };
+    const held: Held = { key, snapshot, readers: new Set(), isFresh: true };
     setImmediate(() => {
       held.isFresh = false;
     });
     this.#bytes += snapshot.bytes;
     this.#held.add(held);
-    this.#newest.set(boardId, held);
+    this.#newest.set(key, held);
     this.#linger(held);
   }
 
@@ -151,6 +152,6 @@ export class SnapshotShelf implements Waiting {
     clearTimeout(held.lingering);
     if (!this.#held.delete(held)) return;
     this.#bytes -= held.snapshot.bytes;
-    if (this.#newest.get(held.boardId) === held) this.#newest.delete(held.boardId);
+    if (this.#newest.get(held.key) === held) this.#newest.delete(held.key);
   }
 }

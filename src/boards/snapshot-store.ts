@@ -4,7 +4,7 @@ import pLimit from 'p-limit';
 import type { CustomTypesConfig, Pool } from 'pg';
 import { formatCursor } from '../events/cursor.ts';
 import type { WaitingBytes } from '../output/waiting-bytes.ts';
-import { type Place, type Snapshot, SnapshotReader } from './snapshot.ts';
+import { type Place, type SnapshotBytes, SnapshotReader } from './snapshot.ts';
 import { SnapshotShelf } from './snapshot-shelf.ts';
 
 export interface SnapshotStore {
@@ -26,33 +26,43 @@ const TURNS = 4;
 
 /**
  * The head row tells how large the board is, about: the log counts the texts and data of its items, and the rest of one
- * is some 400 bytes. The items follow in rows of 64, unless the board is larger than is asked for: so nobody has to build,
+ * is some 400 bytes. The items follow in rows of 64, and those of published tables, unless the board is larger than is asked for: so nobody has to build,
  * send or parse it as a single string. (string_agg and not json_agg, which writes a newline between elements: the text is
  * also the data of a stream's frame.)
  */
 const snapshotSql = `
   with here as materialized (
-    select boards as board, board_log.head::float8 as seq, current_epoch() as epoch,
-      (item_bytes + 400 * item_count)::float8 as bytes
-    from boards
-    join board_log on board_log.board_id = boards.id
+    select boards as board, board_log.head::float8 as seq, :schema.current_epoch() as epoch,
+      (item_bytes + 400 * item_count + 100 * row_count)::float8 as bytes
+    from :schema.boards
+    join :schema.board_log on board_log.board_id = boards.id
     where boards.id = $1
-      and ($2::uuid is null or exists (select from members where board_id = $1 and user_id = $2))
+      and ($2::uuid is null or exists (select from :schema.members where board_id = $1 and user_id = $2))
   )
-  select -1 as part, seq, epoch, bytes, board_object(board)::text::varchar as json,
+  select -1 as part, seq, epoch, bytes, :schema.board_object(board)::text::varchar as json,
     case when bytes <= $3::float8 then
-      (select coalesce(string_agg(member_object(members)::text, ',' order by created_at, user_id), '')
-       from members where board_id = $1)
-    end::varchar as members
+      (select coalesce(string_agg(:schema.member_object(members)::text, ',' order by created_at, user_id), '')
+       from :schema.members where board_id = $1)
+    end::varchar as members, null as resource
   from here
   union all
-  select part, null, null, null, string_agg(item_object(item)::text, ',' order by rank, id)::varchar, null
+  select part, null, null, null, string_agg(:schema.item_object(item)::text, ',' order by rank, id)::varchar, null, null
   from (
     select items as item, rank, id, ((row_number() over (order by rank, id) - 1) / 64)::int as part
-    from items
+    from :schema.items
     where board_id = $1 and (select bytes <= $3::float8 from here)
   ) numbered
-  group by part`;
+  group by part
+  union all
+  select part, null, null, null,
+    string_agg(concat('{"id":', to_json(id), ',"object":', object, '}'), ',' order by id)::varchar, null, resource
+  from (
+    select resource, id collate "C" as id, object,
+      ((row_number() over (partition by resource order by id collate "C") - 1) / 64)::int as part
+    from :schema.published_rows
+    where board_id = $1 and (select bytes <= $3::float8 from here)
+  ) told
+  group by resource, part`;
 
 interface HeadRow extends Place {
   part: -1;
@@ -66,19 +76,21 @@ interface Rows {
   /** Undefined when the user is no member. */
   head?: HeadRow;
   /** Undefined when the board is larger than was asked for. */
-  whole?: Snapshot;
+  whole?: SnapshotBytes;
 }
 
-interface ItemsRow {
+interface PieceRow {
   part: number;
   json: Buffer;
+  /** Of the published table whose rows these are; null: they are items. */
+  resource: string | null;
 }
 
 const VARCHAR = 1043;
 const TEXT = 25;
 
-/** What can be long leaves the heap as it comes, row by row. */
-const types = {
+/** What can be long leaves the heap as it comes, row by row: of the type `varchar`. */
+export const types = {
   getTypeParser: (type: number) => {
     if (type === VARCHAR) return (value: string) => Buffer.from(value);
     return type === TEXT ? String : Number;
@@ -96,7 +108,7 @@ export function createSnapshotStore(pool: Pool, waiting: WaitingBytes): Snapshot
   const small = { waitingBytes: 0 };
   waiting.include(small);
 
-  function openSmall(whole: Snapshot): SnapshotReader {
+  function openSmall(whole: SnapshotBytes): SnapshotReader {
     small.waitingBytes += whole.bytes;
     const onRelease = () => {
       small.waitingBytes -= whole.bytes;
@@ -107,7 +119,7 @@ export function createSnapshotStore(pool: Pool, waiting: WaitingBytes): Snapshot
   async function readPlace(userId: string, boardId: string): Promise<Place | undefined> {
     const { rows } = await pool.query<Place>({
       name: 'snapshot-read-place',
-      text: `select head::float8 as seq, current_epoch() as epoch from board_log join members using (board_id)
+      text: `select head::float8 as seq, :schema.current_epoch() as epoch from :schema.board_log join :schema.members using (board_id)
              where board_id = $1 and user_id = $2`,
       values: [boardId, userId],
     });
@@ -139,36 +151,58 @@ export function createSnapshotStore(pool: Pool, waiting: WaitingBytes): Snapshot
 
 /** @param most bytes of a board that is read as a whole; of a larger one there is only the head */
 async function readRows(pool: Pool, boardId: string, userId: string | null, most: number | 'infinity'): Promise<Rows> {
-  const { rows } = await pool.query<HeadRow | ItemsRow>({
+  const { rows } = await pool.query<HeadRow | PieceRow>({
     name: 'snapshot-read',
     text: snapshotSql,
     values: [boardId, userId, most],
     types,
   });
   let head: HeadRow | undefined;
-  const pieces: Buffer[] = [];
+  const pieces: RowPieces = new Map();
   for (const row of rows) {
     if (isHead(row)) head = row;
-    else pieces[row.part] = row.json;
+    else addPiece(pieces, row, row.json);
   }
   if (!head?.members) return { ...(head && { head }) };
   return { head, whole: assemble(boardId, head, head.members, pieces) };
 }
 
-function isHead(row: HeadRow | ItemsRow): row is HeadRow {
+/** Of the items (null) and of each published table: rows of JSON with commas in between, some in each piece. */
+export type RowPieces = Map<string | null, Buffer[]>;
+
+export function addPiece(
+  pieces: RowPieces,
+  { resource, part }: { resource: string | null; part: number },
+  json: Buffer,
+): void {
+  const ofResource = pieces.get(resource) ?? [];
+  ofResource[part] = json;
+  pieces.set(resource, ofResource);
+}
+
+function isHead(row: HeadRow | PieceRow): row is HeadRow {
   return row.part === -1;
 }
 
-function assemble(boardId: string, { json, seq, epoch }: HeadRow, members: Buffer, items: Buffer[]): Snapshot {
+export function assemble(
+  boardId: string,
+  { json, seq, epoch }: Place & { json: Buffer },
+  members: Buffer,
+  rows: RowPieces,
+): SnapshotBytes {
   const comma = Buffer.from(',');
+  const withCommas = (pieces: Buffer[] = []) =>
+    pieces.flatMap((piece, index) => (index === 0 ? [piece] : [comma, piece]));
+  const resources = [...rows.keys()].filter((resource) => resource !== null).sort();
   const pieces = [
     Buffer.concat([Buffer.from('{"board":'), json, Buffer.from(',"items":[')]),
-    ...items.flatMap((piece, index) => (index === 0 ? [piece] : [comma, piece])),
-    Buffer.concat([
-      Buffer.from('],"members":['),
-      members,
-      Buffer.from(`],"cursor":"${formatCursor({ epoch, boardId }, seq)}"}`),
+    ...withCommas(rows.get(null)),
+    Buffer.concat([Buffer.from('],"members":['), members, Buffer.from(']')]),
+    ...resources.flatMap((resource, index) => [
+      Buffer.from(`${index === 0 ? ',"tables":{' : '],'}${JSON.stringify(resource)}:[`),
+      ...withCommas(rows.get(resource)),
     ]),
+    Buffer.from(`${resources.length > 0 ? ']}' : ''},"cursor":"${formatCursor({ epoch, boardId }, seq)}"}`),
   ];
   return { seq, epoch, pieces, bytes: pieces.reduce((sum, piece) => sum + piece.length, 0) };
 }

@@ -6,7 +6,7 @@ export interface Place {
   epoch: string;
 }
 
-export interface Snapshot extends Place {
+export interface SnapshotBytes extends Place {
   bytes: number;
   /** `{board, items, members, cursor}` as one line of JSON. Nobody changes them. */
   pieces: readonly Buffer[];
@@ -14,7 +14,7 @@ export interface Snapshot extends Place {
 
 /** How far one reader has come. Each must be released, or what it reads is kept for ever. */
 export class SnapshotReader {
-  readonly #snapshot: Snapshot;
+  readonly #snapshot: SnapshotBytes;
   readonly #onRelease: () => void;
   #onCut: () => void = () => {};
   #piece = 0;
@@ -26,7 +26,7 @@ export class SnapshotReader {
   readonly isShared: boolean;
 
   /** @param onRelease called once */
-  constructor(snapshot: Snapshot, { isShared, onRelease }: { isShared: boolean; onRelease: () => void }) {
+  constructor(snapshot: SnapshotBytes, { isShared, onRelease }: { isShared: boolean; onRelease: () => void }) {
     this.#snapshot = snapshot;
     this.isShared = isShared;
     this.#onRelease = onRelease;

@@ -1,10 +1,12 @@
 // How every write of a board is done: one statement, its own transaction, once per key, and a wake-up after its commit.
 
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool, QueryConfig } from 'pg';
-import { notFound, outcomeUnknown, Problem } from '../errors.ts';
 import { isOutcomeUnknown, isUndoneByOthers } from '../postgres/database-problem.ts';
+import { notFound, outcomeUnknown, Problem } from '../problems/problem.ts';
 import { WriteTurns } from './write-turns.ts';
 import type { Writer } from './writer.ts';
+import type { Written } from './written.ts';
 
 export interface WriteStatement {
   /** Of the prepared statement. */
@@ -19,22 +21,12 @@ export interface WriteStatement {
   values: unknown[];
   /**
    * True when `object` may have large values. `written` then has also `cut`, null or what is remembered of `object` for
-   * repeats, and `text_values` and `data_values`: where that is found which `cut` lacks (see
-   * postgres/migrations/0070_large_values.sql).
+   * repeats, and `text_values` and `data_values`: where that is found which `cut` lacks (see `large_values` of
+   * postgres/migrations).
    */
   isCut?: boolean;
   /** True when the resource is the board, made by this very write: then a repeat comes with the id of another. */
   makesBoard?: boolean;
-}
-
-/** What a write has made of its resource. */
-export interface Written<Resource> {
-  /** Read from `json` when it is asked for: the answer to a batch has up to 40 MB, which nobody reads here. */
-  readonly resource: Resource;
-  /** The resource as the database wrote it: a repeat gets these bytes again, also from a later version of this code. */
-  json: string | null;
-  /** True when an earlier request with the same key has done it, and this one nothing. */
-  isReplay: boolean;
 }
 
 /**
@@ -55,7 +47,7 @@ interface Row {
   requestHash: Buffer | null;
 }
 
-/** What a board may hold. It is checked at the commit, by the triggers of postgres/migrations/0040_board_limits.sql. */
+/** What a board may hold. It is checked at the commit, by the triggers of postgres/migrations. */
 export interface BoardLimits {
   items: number;
   /** Of texts and data, as JSON. */
@@ -68,6 +60,8 @@ export interface WriteBoardOptions {
   wake: (boardId: string) => void;
   limits: BoardLimits;
 }
+
+const WAKING_MS = 50;
 
 export function createWriteBoard({ pool, wake, limits }: WriteBoardOptions): WriteBoard {
   const turns = new WriteTurns();
@@ -82,7 +76,12 @@ export function createWriteBoard({ pool, wake, limits }: WriteBoardOptions): Wri
       : plainStatement(name, text, all);
     const run = () => turns.take(boardId, () => pool.query<Row>(statement));
     const { rows } = await run()
-      .catch((error) => (isUndoneByOthers(error) ? run() : Promise.reject(error)))
+      .catch(async (error) => {
+        if (!isUndoneByOthers(error)) throw error;
+        // The other side is only being woken: whoever is back sooner takes the lock again that it waits for.
+        await pause(WAKING_MS);
+        return run();
+      })
       .catch((error) => {
         throw isOutcomeUnknown(error) ? outcomeUnknown(error) : error;
       });
@@ -109,7 +108,8 @@ export function createWriteBoard({ pool, wake, limits }: WriteBoardOptions): Wri
 async function isMember(pool: Pool, userId: string, boardId: string): Promise<boolean> {
   const { rows } = await pool.query({
     name: 'write-replay-member',
-    text: 'select from members where board_id = $1 and user_id = $2',
+    text: `select from :schema.members where board_id = $1 and user_id = $2
+           union all select where :schema.is_application($2) limit 1`,
     values: [boardId, userId],
   });
   return rows.length > 0;
@@ -121,7 +121,7 @@ async function isMember(pool: Pool, userId: string, boardId: string): Promise<bo
  * @param stream number of the parameter with the writer's stream, which the limits follow
  */
 function beginWriteSql(stream: number): string {
-  return `select begin_write($1::uuid, $2, $${stream}, $${stream + 1}, $${stream + 2})`;
+  return `select :schema.begin_write($1::uuid, $2, $${stream}, $${stream + 1}, $${stream + 2})`;
 }
 
 /** @param values the last three are the writer's stream and the limits */
@@ -143,17 +143,17 @@ function onceStatement(name: string, text: string, values: unknown[], isCut: boo
   return {
     name: `${name}-once`,
     text: `with remembered as materialized (
-             select request_hash, result, text_values, data_values from claim_key($1::uuid, $2)
+             select request_hash, result, text_values, data_values from :schema.claim_key($1::uuid, $2)
            ), context as materialized (
              ${beginWriteSql(values.length - 3)} where not exists (select from remembered)
            ), ${text}, kept as (
-             insert into idempotency_keys (user_id, key, request_hash, result, text_values, data_values)
+             insert into :schema.idempotency_keys (user_id, key, request_hash, result, text_values, data_values)
              select $1, $2, $${values.length}, ${isCut ? 'coalesce(cut, object), text_values, data_values' : 'object, null, null'}
              from written
            )
            select object::text as json, null::bytea as "requestHash" from written
            union all
-           select whole_answer(result, text_values, data_values), request_hash from remembered`,
+           select :schema.whole_answer(result, text_values, data_values), request_hash from remembered`,
     values,
   };
 }

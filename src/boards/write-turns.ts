@@ -1,7 +1,7 @@
 // Bulkheads between the boards of a node: a board whose writes are held up takes only so many connections.
 
 import { Turns } from '../background/turns.ts';
-import { unavailable } from '../errors.ts';
+import { unavailable } from '../problems/problem.ts';
 
 /** Of the pool's ten connections. Commits of one board take turns in PostgreSQL anyway: its head is one row. */
 const WRITES_PER_BOARD = 4;

@@ -1,10 +1,9 @@
-// Who writes, by which request, and how the answer says that a repeat was one.
+// Who writes, and by which request.
 
 import { createHash } from 'node:crypto';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { uuidInput } from '../http/schemas.ts';
-import type { Written } from './write-store.ts';
+import { FAULT, uuidInput } from '../http/schemas.ts';
 
 export interface Writer {
   userId: string;
@@ -28,6 +27,7 @@ export const writerHeaders = Type.Object({
       minLength: 1,
       maxLength: 64,
       pattern: '^[\\x21-\\x7e]+$',
+      [FAULT]: 'must be printable characters of ASCII without blanks',
       description:
         'Names this write, which is then done once: within 24 hours a repeat of it by the same user writes nothing ' +
         'and answers what the first answered, with `Idempotent-Replayed: true`. Another request (method, path, body) ' +
@@ -41,30 +41,21 @@ export const writerHeaders = Type.Object({
         'a page that listens for `changed` is shown nothing. Of another user’s stream it changes nothing.',
     ),
   ),
+  'user-id': Type.Optional(
+    uuidInput(
+      'Whom this is to be done as, as on any request: when somebody else is signed in it is refused (401 ' +
+        '`TB_OTHER_USER`), and nothing is done. All pages of a browser share one cookie.',
+    ),
+  ),
 });
 
 export function writerOf(request: FastifyRequest): Writer {
   const { 'idempotency-key': name, 'stream-id': streamId } = request.headers;
   return {
-    userId: request.session.user.id,
+    userId: request.caller.user.id,
     streamId: typeof streamId === 'string' ? streamId : undefined,
     key: typeof name === 'string' ? { name, requestHash: hashRequest(request) } : undefined,
   };
-}
-
-/**
- * Sends what was written, or 204 when it was deleted.
- *
- * @param name that the routes of the resource give it; undefined when it is the whole answer
- */
-export function sendWritten(
-  reply: FastifyReply,
-  name: string | undefined,
-  { json, isReplay }: Written<unknown>,
-): FastifyReply {
-  if (isReplay) reply.header('idempotent-replayed', 'true');
-  if (json === null) return reply.code(204).send(null);
-  return reply.type('application/json; charset=utf-8').send(name === undefined ? json : `{"${name}":${json}}`);
 }
 
 /**

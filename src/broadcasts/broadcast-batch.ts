@@ -1,10 +1,11 @@
 // The broadcasts of one board and moment, encoded once for every stream that gets them.
 
-import { type Broadcast, broadcastFrame, type Chunk, joinChunk } from '../streams/frame.ts';
+import { type Chunk, joinChunk } from '../streams/wire/frame.ts';
+import { type Broadcast, broadcastFrame } from './broadcast.ts';
 
 /** A stream, as far as it matters whether a broadcast is its own. */
 export interface Receiver {
-  id: string;
+  streamId: string;
   userId: string;
 }
 
@@ -16,14 +17,17 @@ interface Named {
 }
 
 export class BroadcastBatch {
+  /** How many they are. */
+  readonly size: number;
   readonly #chunk: Chunk;
   readonly #named = new Map<string, Named[]>();
 
   /** @param broadcasts not empty */
-  constructor(broadcasts: Broadcast[]) {
+  constructor(boardId: string, broadcasts: Broadcast[]) {
+    this.size = broadcasts.length;
     let start = 0;
     const frames = broadcasts.map((broadcast) => {
-      const frame = Buffer.from(broadcastFrame(broadcast));
+      const frame = Buffer.from(broadcastFrame(boardId, broadcast));
       const { user, streamId } = broadcast.from;
       if (streamId !== undefined) this.#add(streamId, { userId: user.id, start, end: start + frame.length });
       start += frame.length;
@@ -36,8 +40,8 @@ export class BroadcastBatch {
    * @returns all frames in one piece, the same for all; to a stream that its own user has named, the parts between
    *   those that are its own. (Of other users it would hide what they are told.)
    */
-  framesFor({ id, userId }: Receiver): Chunk | Buffer[] {
-    const own = this.#named.get(id)?.filter((named) => named.userId === userId) ?? [];
+  framesFor({ streamId, userId }: Receiver): Chunk | Buffer[] {
+    const own = this.#named.get(streamId)?.filter((named) => named.userId === userId) ?? [];
     if (own.length === 0) return this.#chunk;
     const { text } = this.#chunk;
     const starts = [0, ...own.map(({ end }) => end)];

@@ -2,9 +2,9 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { notFound, Problem } from '../errors.ts';
-import { problemResponses, uuidInput } from '../http/schemas.ts';
-import { RecentAnswers } from '../recent-answers.ts';
+import { RecentAnswers } from '../background/recent-answers.ts';
+import { boardInput, uuidInput } from '../http/schemas.ts';
+import { notFound, Problem } from '../problems/problem.ts';
 import { MAX_BODY_BYTES, NewBroadcast } from './broadcast.ts';
 import { encodeEntry } from './payload.ts';
 
@@ -35,11 +35,12 @@ export const broadcastRoutes: FastifyPluginAsyncTypebox<BroadcastRouteOptions> =
   app.post(
     '/boards/:id/broadcasts',
     {
-      onRequest: app.requireRecentSession,
+      onRequest: app.requireRecentCaller,
       bodyLimit: MAX_BODY_BYTES,
       config: { countsAs: 'broadcasts' },
       schema: {
-        tags: ['The stream'],
+        tags: ['Stream'],
+        operationId: 'broadcast',
         summary: 'Tell everyone who has the board open',
         description:
           'An ephemeral event, for cursors and typing: it reaches the streams that are open now, on any node (event ' +
@@ -47,7 +48,7 @@ export const broadcastRoutes: FastifyPluginAsyncTypebox<BroadcastRouteOptions> =
           'a node has taken them; dropped for a client that is slow, and where more is broadcast than can be told. ' +
           'The body may have 7 KB. A role that has ended, like a session, may be believed for a second.',
         security: [{ session: [] }],
-        params: Type.Object({ id: uuidInput() }),
+        params: Type.Object({ id: boardInput() }),
         headers: Type.Object({
           'stream-id': Type.Optional(
             uuidInput(
@@ -57,21 +58,21 @@ export const broadcastRoutes: FastifyPluginAsyncTypebox<BroadcastRouteOptions> =
           ),
         }),
         body: NewBroadcast,
+        problems: ['TB_FORBIDDEN'],
         response: {
           202: Type.Null({ description: 'Sent to all nodes.' }),
-          ...problemResponses(400, 401, 403, 404, 413, 415, 503),
         },
       },
     },
     async (request, reply) => {
-      const { id, name: userName } = request.session.user;
+      const { id, name: userName } = request.caller.user;
       const boardId = request.params.id;
       await assertMay(id, boardId);
       assertFits(request.body);
       const streamId = request.headers['stream-id'];
       const sender = { user: { id, name: userName }, ...(streamId !== undefined && { streamId }) };
       const entry = encodeEntry({ ...request.body, from: sender, at: new Date().toISOString() });
-      await app.outbox.add(boardId, entry);
+      await app.broadcastQueue.add(boardId, entry);
       // Not null, which would be a body of four letters.
       return reply.code(202).send(undefined as never);
     },

@@ -1,29 +1,74 @@
 // A committed row of a board's log, as the API shows it.
 
 import { type Static, Type } from 'typebox';
-import { Timestamp, Uuid } from '../http/schemas.ts';
+import { oneOf, Timestamp, Uuid } from '../http/schemas.ts';
 
-export const BoardEvent = Type.Object(
+/** What the log of a board tells of, and the schema of each. */
+const objects = { board: 'Board', item: 'Item', member: 'Member' } as const;
+type Resource = keyof typeof objects;
+const resources = Object.keys(objects) as Resource[];
+const changeName = (resource: Resource) => `${objects[resource]}Change`;
+
+function changeOf(resource: Resource) {
+  return Type.Object(
+    {
+      seq: Type.Integer({ minimum: 1, description: 'Place in the log of the board, from 1, without a gap.' }),
+      boardId: Uuid,
+      resource: Type.Literal(resource),
+      action: oneOf(['created', 'updated', 'deleted']),
+      id: Type.String({ format: 'uuid', description: 'Of the board, of the item, or of the user who is the member.' }),
+      object: Type.Ref(objects[resource]),
+      changes: Type.Optional(Type.Array(Type.String(), { description: 'The fields that an update changed.' })),
+      actor: Type.Union([Type.Object({ id: Uuid, name: Type.String() }), Type.Null()], {
+        description: 'Who did it; null for a writer that is no user.',
+      }),
+      mutationId: Type.Optional(Type.String({ description: 'The `Idempotency-Key` of the request that did it.' })),
+      at: Timestamp,
+    },
+    {
+      $id: changeName(resource),
+      description: '`object` is the whole resource after the change; before it, for `deleted`.',
+    },
+  );
+}
+
+const item = changeOf('item');
+const rowChange = Type.Object(
   {
-    seq: Type.Integer({ minimum: 1, description: 'Place in the log of the board, from 1, without a gap.' }),
-    boardId: Uuid,
-    resource: Type.Union([Type.Literal('board'), Type.Literal('item'), Type.Literal('member')]),
-    action: Type.Union([Type.Literal('created'), Type.Literal('updated'), Type.Literal('deleted')]),
-    id: Type.String({ format: 'uuid', description: 'Of the board, of the item, or of the user who is the member.' }),
-    object: Type.Object(
-      {},
-      { additionalProperties: true, description: 'The whole resource after the change; before it, for `deleted`.' },
-    ),
-    changes: Type.Optional(Type.Array(Type.String(), { description: 'The fields that an update changed.' })),
-    actor: Type.Union([Type.Object({ id: Uuid, name: Type.String() }), Type.Null()], {
-      description: 'Who did it; null for a writer that is no user.',
+    ...item.properties,
+    resource: Type.String({
+      not: { enum: resources },
+      maxLength: 63,
+      description: 'The name that the table was published by.',
     }),
-    mutationId: Type.Optional(Type.String({ description: 'The `Idempotency-Key` of the request that did it.' })),
-    at: Timestamp,
+    id: Type.String({ description: 'The primary key as text; of several columns a JSON array of texts.' }),
+    object: Type.Object({}, { additionalProperties: true, description: 'Its columns, or `{"tooLarge": true}`.' }),
+    changes: Type.Optional(Type.Array(Type.String(), { description: 'The columns that an update changed.' })),
   },
-  { $id: 'BoardEvent' },
+  {
+    $id: 'RowChange',
+    description: 'Of a row of a published table; `object` is the row after the change, and before it, for `deleted`.',
+  },
 );
-export type BoardEvent = Static<typeof BoardEvent>;
+
+/** The named schemas. Those of the objects are of whoever makes them. */
+export const eventSchemas = [
+  ...resources.map(changeOf),
+  rowChange,
+  // Without a discriminator: of rows `resource` is any name.
+  Type.Union([...resources.map((resource) => Type.Ref(changeName(resource))), Type.Ref('RowChange')], {
+    $id: 'BoardEvent',
+    description:
+      'A committed change of a board, of what belongs to it, of who is on it, or of a row of a table that an application has published.',
+  }),
+];
+
+/** What all of them have in common, for whoever does not look into the object. */
+export type BoardEvent = Omit<Static<ReturnType<typeof changeOf>>, 'resource' | 'object'> & {
+  /** `board`, `item`, `member`, or the name of a published table. */
+  resource: string;
+  object: Record<string, unknown>;
+};
 
 /** A row as `event-log` selects it. */
 export interface EventRow {
@@ -69,6 +114,13 @@ export function toLogEntry(row: EventRow): LogEntry {
     streamId: row.streamId ?? undefined,
     json: tell(row),
   };
+}
+
+/** When it was committed, by the clock of the database; undefined of one that cannot be told. */
+export function timeOf({ json }: LogEntry): number | undefined {
+  // As `tell` ends. (A field of its own would be kept for each of them, for one in a batch.)
+  const time = Date.parse(json?.slice(-'2026-01-01T00:00:00.000Z"}'.length, -2) ?? '');
+  return Number.isNaN(time) ? undefined : time;
 }
 
 /** An event of which nothing is known but that it was. */

@@ -1,12 +1,12 @@
 // Sends broadcasts over the channels of their boards, to whichever nodes have them open, and to nobody else.
 
 import type { Client } from 'pg';
-import { type Problem, unavailable } from '../errors.ts';
-import type { Logger } from '../logger.ts';
-import { DedicatedConnection } from '../postgres/dedicated-connection.ts';
+import { type ConnectionOptions, DedicatedConnection } from '../postgres/dedicated-connection.ts';
+import { type Problem, unavailable } from '../problems/problem.ts';
+import { Channels } from './channel.ts';
 
 const notifySql = `
-  select pg_notify('board_' || board_id, payload) from unnest($1::uuid[], $2::text[]) as sent (board_id, payload)`;
+  select pg_notify($3 || board_id, payload) from unnest($1::uuid[], $2::text[]) as sent (board_id, payload)`;
 
 export interface BroadcastNotification {
   boardId: string;
@@ -20,11 +20,15 @@ export interface BroadcastNotification {
  */
 export class BroadcastNotifier {
   readonly #connection: DedicatedConnection;
+  readonly #channels: Channels;
 
   /** @param connectionString must lead to PostgreSQL itself or to a pooler in session mode */
-  constructor({ connectionString, log }: { connectionString: string; log: Logger }) {
+  constructor({ connectionString, schema, log, timings }: ConnectionOptions) {
+    this.#channels = new Channels(schema);
     this.#connection = new DedicatedConnection({
       connectionString,
+      schema,
+      timings,
       name: 'broadcasts',
       log,
       onConnect: async (client) => void (await client.query('set synchronous_commit = off')),
@@ -56,7 +60,11 @@ export class BroadcastNotifier {
     const boardIds = notifications.map(({ boardId }) => boardId);
     const payloads = notifications.map(({ payload }) => payload);
     try {
-      await client.query({ name: 'broadcasts-notify', text: notifySql, values: [boardIds, payloads] });
+      await client.query({
+        name: 'broadcasts-notify',
+        text: notifySql,
+        values: [boardIds, payloads, this.#channels.boardPrefix],
+      });
     } catch (error) {
       this.#connection.reconnect(client, error as Error);
       throw dropped(error);

@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
 
 /** What a seq is a number of. */
 export interface History {
-  /** Which history of the database, 8 hex digits; see postgres/migrations/0005_epoch.sql. */
+  /** Which history of the database, 8 hex digits; see `current_epoch` of postgres/migrations. */
   epoch: string;
   boardId: string;
 }

@@ -3,12 +3,16 @@
 
 import type { Client, Notification } from 'pg';
 import { Task } from '../background/task.ts';
-import type { Logger } from '../logger.ts';
-import { DedicatedConnection } from '../postgres/dedicated-connection.ts';
-import { ACCESS_CHANNEL, boardOf, channelOf } from './channel.ts';
+import { type ConnectionOptions, DedicatedConnection } from '../postgres/dedicated-connection.ts';
+import { Channels } from './channel.ts';
 
 /** LISTEN statements of one round trip. */
 const BATCH = 1000;
+
+// A copy within one server has the same history as what it was copied from.
+const whereSql = `
+  select :schema.current_epoch() as epoch, :'schema' || '.' || oid as database
+  from pg_database where datname = current_database()`;
 
 /** Whoever acts on what is announced. Must return at once: a listener that does not read fills the server's queue. */
 export interface ListenerReceiver {
@@ -16,9 +20,9 @@ export interface ListenerReceiver {
    * Something happened on the board; `head` as the notification says it, undefined when it says nothing readable. A
    * hint only: anyone may NOTIFY.
    */
-  onNotification(boardId: string, head: number | undefined): void;
+  onNotification?(boardId: string, head: number | undefined): void;
   /** These sessions or tokens have ended, or end sooner than they did. A hint only, of any text. */
-  onAccessEnded(credentialIds: string[]): void;
+  onAccessEnded?(grantIds: string[]): void;
   /**
    * After each (re)connect, when all wanted channels are registered. What was announced in between is lost: the
    * receiver compares the heads.
@@ -43,6 +47,7 @@ export class Listener {
   readonly #receivers: ListenerReceiver[] = [];
   readonly #broadcastReceivers: Array<(boardId: string, payload: string) => void> = [];
   readonly #connection: DedicatedConnection;
+  readonly #channels: Channels;
   readonly #agree: Task;
   /** Boards that should be heard. */
   readonly #wanted = new Set<string>();
@@ -53,11 +58,15 @@ export class Listener {
   /** Undefined while there is no connection. */
   #session: Session | undefined;
   #epoch = '';
+  #database: string | undefined;
 
   /** @param connectionString must lead to PostgreSQL itself or to a pooler in session mode */
-  constructor({ connectionString, log }: { connectionString: string; log: Logger }) {
+  constructor({ connectionString, schema, log, timings }: ConnectionOptions) {
+    this.#channels = new Channels(schema);
     this.#connection = new DedicatedConnection({
       connectionString,
+      schema,
+      timings,
       name: 'listener',
       log,
       onConnect: (client) => this.#onConnect(client),
@@ -75,9 +84,22 @@ export class Listener {
     return this.#connection.client !== undefined;
   }
 
-  /** The history that the database is in (postgres/migrations/0005_epoch.sql), as of the last (re)connect; empty before the first. */
+  /** Since the server has answered for the last time, as it is asked every few seconds. */
+  get silentMs(): number {
+    return this.#connection.silentMs;
+  }
+
+  /** The history that the database is in (`current_epoch` of postgres/migrations), as of the last (re)connect; empty before the first. */
   get epoch(): string {
     return this.#epoch;
+  }
+
+  /**
+   * Tells the tables that this node works on from those of a copy of them, unless it was copied with the whole server
+   * and not promoted; undefined before the first connect.
+   */
+  get database(): string | undefined {
+    return this.#database;
   }
 
   /** Receivers are called in the order in which they came, and never leave. Call before {@link start}. */
@@ -109,7 +131,7 @@ export class Listener {
    * @throws TypeError when `boardId` is no UUID in lower case
    */
   async listen(boardId: string): Promise<void> {
-    channelOf(boardId);
+    this.#channels.ofBoard(boardId);
     this.#wanted.add(boardId);
     this.#settle(boardId);
     await this.#untilSettled(boardId);
@@ -141,14 +163,16 @@ export class Listener {
 
   async #onConnect(client: Client): Promise<void> {
     client.on('notification', (notification) => this.#onNotification(notification));
-    await client.query(`listen ${ACCESS_CHANNEL}`);
+    await client.query(`listen "${this.#channels.access}"`);
     this.#session = { client, heard: new Set(), told: new Set() };
     for (const boardId of this.#wanted) this.#unsettled.add(boardId);
     this.#agree.hurry();
     // What is opened from here on waits for its own channel, and reads its head after that.
     await Promise.all([...this.#wanted].map((boardId) => this.#untilSettled(boardId)));
-    const { rows } = await client.query<{ epoch: string }>('select current_epoch() as epoch');
-    this.#epoch = rows[0]?.epoch ?? '';
+    const { rows } = await client.query<{ epoch: string; database: string }>(whereSql);
+    const [{ epoch, database } = { epoch: '', database: '' }] = rows;
+    this.#epoch = epoch;
+    this.#database = `${epoch}.${database}`;
     for (const receiver of this.#receivers) receiver.onConnected(this.#epoch);
   }
 
@@ -158,19 +182,19 @@ export class Listener {
   }
 
   #onNotification({ channel, payload = '' }: Notification): void {
-    if (channel === ACCESS_CHANNEL) {
-      const credentialIds = payload.split(',');
-      for (const receiver of this.#receivers) receiver.onAccessEnded(credentialIds);
+    if (channel === this.#channels.access) {
+      const grantIds = payload.split(',');
+      for (const receiver of this.#receivers) receiver.onAccessEnded?.(grantIds);
       return;
     }
-    const boardId = boardOf(channel);
+    const boardId = this.#channels.boardOf(channel);
     if (boardId === undefined) return;
     if (payload.startsWith('[')) {
       for (const receive of this.#broadcastReceivers) receive(boardId, payload);
       return;
     }
     const head = /^\d{1,15}$/.test(payload) ? Number(payload) : undefined;
-    for (const receiver of this.#receivers) receiver.onNotification(boardId, head);
+    for (const receiver of this.#receivers) receiver.onNotification?.(boardId, head);
   }
 
   async #registerBatch(): Promise<number | undefined> {
@@ -182,7 +206,7 @@ export class Listener {
     const register = batch.filter((boardId) => this.#wanted.has(boardId) && !session.heard.has(boardId));
     const release = batch.filter((boardId) => !this.#wanted.has(boardId) && session.heard.has(boardId));
     try {
-      await send(session, register, release);
+      await this.#send(session, register, release);
     } catch (error) {
       for (const boardId of batch) this.#unsettled.add(boardId);
       this.#connection.reconnect(session.client, error as Error);
@@ -190,6 +214,21 @@ export class Listener {
     }
     if (session === this.#session) for (const boardId of batch) this.#tellSettled(boardId);
     return this.#unsettled.size > 0 ? 0 : undefined;
+  }
+
+  /** One round trip. */
+  async #send({ client, heard, told }: Session, register: string[], release: string[]): Promise<void> {
+    if (register.length + release.length === 0) return;
+    for (const boardId of register) told.add(boardId);
+    for (const boardId of release) told.delete(boardId);
+    await client.query(
+      [
+        ...register.map((boardId) => `listen "${this.#channels.ofBoard(boardId)}"`),
+        ...release.map((boardId) => `unlisten "${this.#channels.ofBoard(boardId)}"`),
+      ].join(';'),
+    );
+    for (const boardId of register) heard.add(boardId);
+    for (const boardId of release) heard.delete(boardId);
   }
 
   /** Not when it has become unsettled again meanwhile: the next round trip tells. */
@@ -205,7 +244,8 @@ export class Listener {
    */
   async #probe(client: Client): Promise<void> {
     // Statements of a connection are answered in turn: this one after all that was sent before.
-    const expected = new Set([...(this.#session?.told ?? [])].map(channelOf)).add(ACCESS_CHANNEL);
+    const told = [...(this.#session?.told ?? [])].map((boardId) => this.#channels.ofBoard(boardId));
+    const expected = new Set(told).add(this.#channels.access);
     const { rows } = await client.query<{ names: string | null }>(
       `select string_agg(name, ',') as names from pg_listening_channels() name`,
     );
@@ -215,19 +255,4 @@ export class Listener {
     if (missing !== undefined) throw new Error(`the server does not hear ${missing} for us any more`);
     if (foreign !== undefined) throw new Error(`the server hears ${foreign} for us, which nobody has asked for`);
   }
-}
-
-/** One round trip. */
-async function send({ client, heard, told }: Session, register: string[], release: string[]): Promise<void> {
-  if (register.length + release.length === 0) return;
-  for (const boardId of register) told.add(boardId);
-  for (const boardId of release) told.delete(boardId);
-  await client.query(
-    [
-      ...register.map((boardId) => `listen "${channelOf(boardId)}"`),
-      ...release.map((boardId) => `unlisten "${channelOf(boardId)}"`),
-    ].join(';'),
-  );
-  for (const boardId of register) heard.add(boardId);
-  for (const boardId of release) heard.delete(boardId);
 }

@@ -2,15 +2,21 @@
 
 import type { Client } from 'pg';
 import { Task } from '../background/task.ts';
-import type { Logger } from '../logger.ts';
-import { DedicatedConnection } from '../postgres/dedicated-connection.ts';
+import { type ConnectionOptions, DedicatedConnection } from '../postgres/dedicated-connection.ts';
+import { Channels } from './channel.ts';
+import type { OtherNodes } from './other-nodes.ts';
 import { QueueWatch } from './queue-watch.ts';
 
 /** Channels that one statement notifies. */
 const BATCH = 500;
 
 const notifySql = `
-  select pg_notify('board_' || board_id, head::text) from board_log where board_id = any($1::uuid[])`;
+  select pg_notify($2 || board_id, head::text) from :schema.board_log where board_id = any($1::uuid[])`;
+
+export interface NotifierOptions extends ConnectionOptions {
+  /** Sees and is seen by this connection. */
+  otherNodes: OtherNodes;
+}
 
 /**
  * A NOTIFY inside the writer's transaction takes a lock of the whole cluster until it has committed, which costs
@@ -20,30 +26,45 @@ const notifySql = `
  */
 export class Notifier {
   readonly #connection: DedicatedConnection;
+  readonly #channels: Channels;
   readonly #pending = new Set<string>();
+  readonly #watch: QueueWatch;
   readonly #send: Task;
   #client: Client | undefined;
 
-  constructor({ connectionString, log }: { connectionString: string; log: Logger }) {
-    const watch = new QueueWatch({ log });
+  constructor({ connectionString, schema, otherNodes, log, timings }: NotifierOptions) {
+    this.#channels = new Channels(schema);
+    this.#watch = new QueueWatch({ log });
     this.#connection = new DedicatedConnection({
       connectionString,
+      schema,
+      timings,
       name: 'notifier',
       log,
       onConnect: async (client) => {
+        await otherNodes.introduce(client);
+        await otherNodes.look(client);
         this.#client = client;
         this.#send.hurry();
       },
       onLost: () => {
         this.#client = undefined;
       },
-      probe: (client) => watch.look(client),
+      probe: async (client) => {
+        await this.#watch.look(client);
+        await otherNodes.look(client);
+      },
     });
     this.#send = new Task({
       run: () => this.#sendPending(),
       // The connection says it all.
       failures: { failed: () => {}, worked: () => {} },
     });
+  }
+
+  /** Boards whose wake-up has not gone out yet, and what part of the server's queue was full at the last look. */
+  get figures(): { pending: number; queueUsage: number } {
+    return { pending: this.#pending.size, queueUsage: this.#watch.usage };
   }
 
   /** Resolves when it was connected for the first time. Later losses heal by themselves. */
@@ -67,7 +88,7 @@ export class Notifier {
     const batch = [...this.#pending].slice(0, BATCH);
     for (const boardId of batch) this.#pending.delete(boardId);
     try {
-      await client.query({ name: 'notifier-notify', text: notifySql, values: [batch] });
+      await client.query({ name: 'notifier-notify', text: notifySql, values: [batch, this.#channels.boardPrefix] });
     } catch (error) {
       for (const boardId of batch) this.#pending.add(boardId);
       this.#connection.reconnect(client, error as Error);

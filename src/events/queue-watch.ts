@@ -1,7 +1,7 @@
 // Looks at the server's queue of notifications, which one listener that does not read fills for everybody.
 
 import type { ClientBase } from 'pg';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 
 /** Of the whole queue, which holds 8 GB unless configured otherwise. When it is full, every NOTIFY fails its commit. */
 const WARN_AT = 0.01;
@@ -19,15 +19,22 @@ const endStuckListenersSql = `
 export class QueueWatch {
   readonly #log: Logger;
   #isWarned = false;
+  #usage = 0;
 
   constructor({ log }: { log: Logger }) {
     this.#log = log;
+  }
+
+  /** What part of the queue was full at the last look. */
+  get usage(): number {
+    return this.#usage;
   }
 
   /** Call now and then. @throws what the database throws */
   async look(client: ClientBase): Promise<void> {
     const { rows } = await client.query<{ usage: number }>('select pg_notification_queue_usage() as usage');
     const { usage = 0 } = rows[0] ?? {};
+    this.#usage = usage;
     if (usage < WARN_AT) {
       if (this.#isWarned) this.#log.info({ usage }, 'the queue of notifications is short again');
       this.#isWarned = false;

@@ -3,7 +3,7 @@
 import type { Pool } from 'pg';
 import { LoggedFailures } from '../background/failures.ts';
 import { Task } from '../background/task.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import { isUnavailable } from '../postgres/database-problem.ts';
 
 /** Between the turns of all nodes together, and how often each looks whether one is due. */
@@ -13,8 +13,6 @@ const LOOK_MS = 20_000;
 const BATCH = 1000;
 /** Large values outlive their last event for as long as an answer may name them that is kept for repeats. */
 const KEPT_HOURS = 24;
-/** The advisory lock of whoever trims. Any number that no other lock of this database has. */
-const LOCK = 7_264_926;
 
 export interface TrimmerOptions {
   pool: Pool;
@@ -26,11 +24,12 @@ export interface TrimmerOptions {
 }
 
 // Of all nodes one takes each turn: what there is to trim is found by a look at the log of every board. A time that lies
-// ahead is of a clock that was set back.
+// ahead is of a clock that was set back. It is the time of the look and not now(), at which the transaction began: another
+// may have begun later, and have taken the turn first.
 const takeTurnSql = `
-  insert into background_turns (work, taken_at) values ('trim', now())
+  insert into :schema.background_turns (work, taken_at) values ('trim', clock_timestamp())
   on conflict (work) do update set taken_at = excluded.taken_at
-  where background_turns.taken_at not between now() - make_interval(secs => $1) and now()`;
+  where background_turns.taken_at not between clock_timestamp() - make_interval(secs => $1) and clock_timestamp()`;
 
 /** In which whoever follows a board that was deleted has heard of it. */
 const FOLLOWED_HOURS = 1;
@@ -39,22 +38,22 @@ const FOLLOWED_HOURS = 1;
 // alone here, by one look into the index each: of a busy board the log is long for all of these days.
 const candidatesSql = `
   select board_id as "boardId", case when deleted_at is null then head - $1::bigint else head end as "upTo"
-  from board_log
+  from :schema.board_log
   where event_bytes > $3::bigint
     or deleted_at < now() - interval '${FOLLOWED_HOURS} hours' and trimmed_to <> head - 1
     or (deleted_at is not null or head - trimmed_to > $1::bigint) and (
       select at < now() - make_interval(days => $2)
-      from board_events where board_id = board_log.board_id and seq > trimmed_to order by seq limit 1)`;
+      from :schema.board_events where board_id = board_log.board_id and seq > trimmed_to order by seq limit 1)`;
 
 // One statement, one transaction. Trims a prefix of the log and never a hole into it, also where clocks that were set
 // back have given a later event an earlier time. The lock is the transaction's, so that it holds behind a pooler too.
 const trimSql = `
   with turn as materialized (
-    select pg_try_advisory_xact_lock(${LOCK}) as mine
+    select pg_try_advisory_xact_lock(hashtextextended(:'schema' || ' trim', 0)) as mine
   ), log as materialized (
-    select board_log.* from board_log, turn where mine and board_id = $1
+    select board_log.* from :schema.board_log, turn where mine and board_id = $1
   ), oldest as (
-    select seq, at, cost from log join board_events using (board_id) order by seq limit ${BATCH}
+    select seq, at, cost from log join :schema.board_events using (board_id) order by seq limit ${BATCH}
   ), past as (
     select seq, bool_and(
       seq <= $2::bigint and at < now() - make_interval(days => $3)
@@ -63,14 +62,14 @@ const trimSql = `
     -- The bytes of the event and of all newer ones.
     from (select *, log.event_bytes + cost - sum(cost) over (order by seq) as bytes from oldest, log) weighed
   ), trimmed as (
-    delete from board_events where board_id = $1 and seq in (select seq from past where is_past)
+    delete from :schema.board_events where board_id = $1 and seq in (select seq from past where is_past)
     returning seq, last_of, cost
   ), moved as (
-    update board_log set trimmed_to = gone.seq, event_bytes = event_bytes - gone.cost
+    update :schema.board_log set trimmed_to = gone.seq, event_bytes = event_bytes - gone.cost
     from (select max(seq) as seq, sum(cost) as cost from trimmed) gone
     where board_id = $1 and gone.seq is not null
   ), released as (
-    update large_values set expires_at = now() + interval '${KEPT_HOURS} hours'
+    update :schema.large_values set expires_at = now() + interval '${KEPT_HOURS} hours'
     where id in (select unnest(last_of) from trimmed)
   )
   select count(*)::int as count from trimmed`;
@@ -78,13 +77,13 @@ const trimSql = `
 // The row goes when nothing is left that it could say: a board that was deleted has no head any more. While it has
 // items, the row says whose they were.
 const forgetSql = `
-  delete from board_log
-  where trimmed_to = head and board_id = $1 and not exists (select from boards where id = $1)
-    and not exists (select from items where board_id = $1)`;
+  delete from :schema.board_log
+  where trimmed_to = head and board_id = $1 and not exists (select from :schema.boards where id = $1)
+    and not exists (select from :schema.items where board_id = $1)`;
 
 const removeValuesSql = `
-  delete from large_values where id in (
-    select id from large_values where expires_at <= now() order by expires_at limit ${BATCH} for update skip locked)`;
+  delete from :schema.large_values where id in (
+    select id from :schema.large_values where expires_at <= now() order by expires_at limit ${BATCH} for update skip locked)`;
 
 /** Every node has one. One of them trims each minute, for all. */
 export class Trimmer {

@@ -1,7 +1,7 @@
 // Events that cannot be told, in the log of this node: each once, however many come to it.
 
 import { LRUCache } from 'lru-cache';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 
 const REMEMBERED = 1000;
 

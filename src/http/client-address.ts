@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
+import ipaddr from 'ipaddr.js';
 
 /** Of `::1`, as {@link addressKey} writes it. */
 const LOOPBACK_NETWORK = '0:0:0:0';
@@ -28,19 +29,13 @@ export function isKnownClient(key: string): boolean {
  * @returns an IPv4 address, or the first half of an IPv6 address: whoever has one has 2^64 of them
  */
 export function addressKey(socketAddress: string | undefined, named: string | string[] | undefined): string {
-  const address = typeof named === 'string' && isIP(named) ? named : (socketAddress ?? GONE);
-  const [, mapped] = /^::ffff:([\d.]+)$/i.exec(address) ?? [];
-  if (mapped !== undefined) return mapped;
-  return isIP(address) === 6 ? firstHalf(address) : address;
-}
-
-/** The first four of the eight groups, as `2001:db8:0:1`. */
-function firstHalf(address: string): string {
-  // As RFC 5952 writes it: no leading zeros, lower case, and no dotted IPv4 at its end.
-  const text = new URL(`http://[${address.replace(/%.*/, '')}]`).hostname.slice(1, -1);
-  const [head = '', tail] = text.split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const behind = tail ? tail.split(':').length : 0;
-  while (tail !== undefined && groups.length + behind < 8) groups.push('0');
-  return [...groups, ...(tail ? tail.split(':') : [])].slice(0, 4).join(':');
+  // Not by ipaddr.js, which takes `0x7f.1` too.
+  const text = typeof named === 'string' && isIP(named) ? named : socketAddress;
+  if (text === undefined) return GONE;
+  const address = ipaddr.process(text);
+  if (address instanceof ipaddr.IPv4) return address.toString();
+  return address.parts
+    .slice(0, 4)
+    .map((group) => group.toString(16))
+    .join(':');
 }

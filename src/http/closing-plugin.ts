@@ -2,19 +2,22 @@
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { Problem } from '../errors.ts';
+import { Problem } from '../problems/problem.ts';
+import { documentProblems, isDocumented } from './route-problems.ts';
 
-/** How long requests under way may take to finish. A client that reads nothing would hold up the end for ever. */
-const FINISH_MS = 1500;
+export interface ClosingOptions {
+  /** How long requests under way may take to finish. A client that reads nothing would hold up the end for ever. */
+  finishMs: number;
+}
 
 export default fastifyPlugin(
-  async (app: FastifyInstance) => {
+  async (app: FastifyInstance, { finishMs }: ClosingOptions) => {
     let closing = false;
     let cutOff: NodeJS.Timeout | undefined;
 
     app.addHook('preClose', async () => {
       closing = true;
-      cutOff = setTimeout(() => app.server.closeAllConnections(), FINISH_MS);
+      cutOff = setTimeout(() => app.server.closeAllConnections(), finishMs);
     });
     app.addHook('onClose', async () => clearTimeout(cutOff));
 
@@ -25,6 +28,9 @@ export default fastifyPlugin(
       throw new Problem('TB_UNAVAILABLE', 'This node is going down. Try again in a moment.', {
         headers: { 'retry-after': '1' },
       });
+    });
+    app.addHook('onRoute', (route) => {
+      if (isDocumented(route)) documentProblems(route, 'TB_UNAVAILABLE');
     });
   },
   { name: 'closing' },

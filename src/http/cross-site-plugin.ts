@@ -2,11 +2,12 @@
 
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { Problem } from '../errors.ts';
+import { Problem } from '../problems/problem.ts';
 import { bearerOf } from './bearer.ts';
-import { isCrossSite, type TrustedOrigins } from './cross-site.ts';
-import { problemResponses } from './schemas.ts';
-import { ticketOf } from './ticket.ts';
+import { explainCrossSite, isCrossSite, type TrustedOrigins } from './cross-site.ts';
+import { documentProblems, isDocumented } from './route-problems.ts';
+import { ticketOf } from './ticket-of-request.ts';
+import { ToldOrigins } from './told-origins.ts';
 import { isUnsafe, methodsOf } from './unsafe-methods.ts';
 
 declare module 'fastify' {
@@ -22,22 +23,20 @@ declare module 'fastify' {
  */
 export default fastifyPlugin(
   async (app: FastifyInstance, trusted: TrustedOrigins) => {
+    const told = new ToldOrigins(app.log);
     app.addHook('onRequest', async (request) => {
       const { method, headers, host, routeOptions } = request;
+      const provenance = { site: headers['sec-fetch-site']?.toString(), origin: headers.origin, host };
+      // Also what is answered, and the question in advance: no page of that origin gets to read it.
+      if (headers.origin !== undefined && isCrossSite(provenance, trusted)) told.refused(headers.origin);
       if (!isGuarded(method, routeOptions.config)) return;
       // A browser adds neither by itself; and beside a token or a ticket the cookie does not count.
       if (bearerOf(headers.authorization) !== undefined || ticketOf(request) !== undefined) return;
-      const site = headers['sec-fetch-site'];
-      if (!isCrossSite({ site: site?.toString(), origin: headers.origin, host }, trusted)) return;
-      throw new Problem(
-        'TB_CROSS_SITE',
-        'A page of another site sent this. CORS_ORIGINS can allow it; a token may always.',
-      );
+      if (isCrossSite(provenance, trusted)) throw new Problem('TB_CROSS_SITE', explainCrossSite(provenance, trusted));
     });
     app.addHook('onRoute', (route) => {
-      const { schema, config } = route;
-      if (!schema || schema.hide || !methodsOf(route).some((method) => isGuarded(method, config))) return;
-      route.schema = { ...schema, response: { ...(schema.response as object), ...problemResponses(403) } };
+      if (!isDocumented(route) || !methodsOf(route).some((method) => isGuarded(method, route.config))) return;
+      documentProblems(route, 'TB_CROSS_SITE');
     });
   },
   { name: 'cross-site' },

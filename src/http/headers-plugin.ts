@@ -15,17 +15,24 @@ export const bareHeaders = {
   'cache-control': 'no-store',
 };
 
-/** @param options `overTls`: browsers reach this server by https, and may be told to insist on it */
+export interface HeadersOptions {
+  /** Browsers reach this server by https, and may be told to insist on it. */
+  overTls: boolean;
+  /** Below which browsers see this server. With one the host is also that of others, who are not to be spoken for. */
+  basePath: string;
+}
+
 export default fastifyPlugin(
-  async (app: FastifyInstance, { overTls }: { overTls: boolean }) => {
+  async (app: FastifyInstance, { overTls, basePath }: HeadersOptions) => {
     await app.register(fastifyHelmet, {
       contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
-      strictTransportSecurity: overTls,
+      strictTransportSecurity: overTls && basePath === '',
       xFrameOptions: { action: 'deny' },
     });
     // Answers depend on who asks: they may be kept by that browser only, which asks again each time.
-    app.addHook('onRequest', async (_request, reply) => {
-      reply.header('cache-control', 'private, no-cache');
+    // And by the name of a request its lines in the log are found.
+    app.addHook('onRequest', async (request, reply) => {
+      reply.headers({ 'cache-control': 'private, no-cache', 'x-request-id': request.id });
     });
   },
   { name: 'headers' },

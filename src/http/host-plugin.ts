@@ -2,12 +2,13 @@
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { invalid } from '../errors.ts';
+import { invalid } from '../problems/problem.ts';
+import { originOfHost } from './origin.ts';
 
 /** A name, an IPv4 address or an IPv6 address in brackets, and a port (RFC 9110, 7.2; RFC 3986, 3.2.2). */
 const authority = /^(?:\[[\da-f:.]{2,45}\]|[\w.~-]{1,255})(?::\d{0,5})?$/i;
 /** The form that a client uses before a proxy (RFC 9112, 3.2.2). */
-const absoluteForm = /^https?:\/\/([^/?#]*)/i;
+const absoluteForm = /^(https?:)\/\/([^/?#]*)/i;
 
 /**
  * Links are made of it where no `PUBLIC_URL` is set, and proxies go by it: two readers of one request must not find two
@@ -27,11 +28,16 @@ export default fastifyPlugin(
         throw invalid('/host', 'is missing');
       }
       if (!authority.test(host)) throw invalid('/host', 'must be the name or address of this server');
-      const [, target] = absoluteForm.exec(raw.url ?? '') ?? [];
-      if (target !== undefined && target.toLowerCase() !== host.toLowerCase()) {
+      const [, scheme, target] = absoluteForm.exec(raw.url ?? '') ?? [];
+      if (scheme !== undefined && target !== undefined && !isSameHost(scheme, target, host)) {
         throw invalid('/host', 'must be that of the request target');
       }
     });
   },
   { name: 'host' },
 );
+
+function isSameHost(scheme: string, one: string, other: string): boolean {
+  const origin = originOfHost(scheme, one);
+  return origin !== undefined && origin === originOfHost(scheme, other);
+}

@@ -1,7 +1,7 @@
 // From the bytes of a body to JSON, and what is refused before the work of reading it.
 
 import { isUtf8 } from 'node:buffer';
-import { invalid, Problem } from '../errors.ts';
+import { invalid, Problem } from '../problems/problem.ts';
 
 /**
  * Members of objects and elements of arrays that a body may have, all in all. To read a megabyte of the smallest takes

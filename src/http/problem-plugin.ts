@@ -10,6 +10,7 @@ import type {
   FastifySchemaValidationError,
 } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import { RepeatedLines } from '../logging/repeated-lines.ts';
 import {
   escapePointer,
   type InputFault,
@@ -18,22 +19,43 @@ import {
   notFound,
   Problem,
   type ProblemCode,
-} from '../errors.ts';
-import { asDatabaseProblem } from '../postgres/database-problem.ts';
+} from '../problems/problem.ts';
+import { HEAD_BYTES } from './head-bytes.ts';
 import { bareHeaders } from './headers-plugin.ts';
-import { collectMethods } from './known-methods.ts';
+import { whatOf } from './request-fields.ts';
+import { FAULT } from './schemas.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** @returns the problem that the error is for a client */
+    asProblem: (error: unknown) => Problem;
+    /** While something is away, each request is refused for it: of the log's lines of one kind the first is told. */
+    repeatedLines: RepeatedLines;
+  }
+  interface FastifyReply {
+    /** The code of the problem that it says; '' when it says none. */
+    problemCode: ProblemCode | '';
+  }
+}
+
+/** What an error of one of the layers below means to a client; undefined when it is none of theirs. */
+export type RecognizeProblem = (error: unknown) => Problem | undefined;
 
 const problemType = { 'content-type': 'application/problem+json' };
 
 export default fastifyPlugin(
-  async (app: FastifyInstance) => {
+  async (app: FastifyInstance, { recognize }: { recognize: RecognizeProblem }) => {
+    app.decorate('repeatedLines', new RepeatedLines());
+    app.decorateReply('problemCode', '');
+    app.decorate('asProblem', (error) => asProblem(error, { recognize }));
     app.setErrorHandler((error: FastifyError, request, reply) => {
-      sendProblem(asProblem(error), error, request, reply);
-    });
-    const methodsAt = collectMethods(app);
-    app.setNotFoundHandler((request, reply) => {
-      const [path = ''] = request.url.split('?');
-      sendProblem(wrongAddress(methodsAt(path)), undefined, request, reply);
+      const isMissing = error.validationContext === 'body' && request.body === undefined;
+      sendProblem(
+        isMissing ? missingBody(request) : asProblem(error, { recognize, bodyLimit: request.routeOptions.bodyLimit }),
+        error,
+        request,
+        reply,
+      );
     });
     // In place of Node's own answer, which has no body.
     app.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
@@ -54,33 +76,40 @@ export default fastifyPlugin(
   { name: 'problem' },
 );
 
-/** @param methods those that the address has */
-function wrongAddress(methods: string[]): Problem {
-  if (methods.length === 0) return notFound();
-  const allow = methods.join(', ');
-  return new Problem('TB_METHOD_NOT_ALLOWED', `Here it is one of ${allow}.`, { headers: { allow } });
+function missingBody({ routeOptions }: FastifyRequest): Problem {
+  const { required = [] } = (routeOptions.schema?.body ?? {}) as { required?: string[] };
+  return invalid('/', `is missing: send ${required.length > 0 ? `JSON with ${required.join(', ')}` : 'a JSON object'}`);
+}
+
+interface ProblemContext {
+  /** Undefined where no layer below was reached yet. */
+  recognize?: RecognizeProblem;
+  /** Bytes that a body may have there. */
+  bodyLimit?: number;
 }
 
 /** @returns the problem that `error` is for the client; TB_INTERNAL when it is a fault of ours */
-export function asProblem(error: unknown): Problem {
+function asProblem(error: unknown, { recognize, bodyLimit }: ProblemContext = {}): Problem {
   if (error instanceof Problem) return error;
   const { validation, validationContext, statusCode, code, message } = error as Partial<FastifyError>;
   // An error with a status is Fastify's own. Its ECONNRESET is a client that has left, and not the database.
-  const fromDatabase = statusCode === undefined ? asDatabaseProblem(error) : undefined;
-  if (fromDatabase) return fromDatabase;
+  const recognized = statusCode === undefined ? recognize?.(error) : undefined;
+  if (recognized) return recognized;
   // An address that names no board can't be told from one that names a board of others.
   if (validationContext === 'params') return notFound();
   if (validation) return invalidInput(validation.map(describeFault));
   if (code === 'FST_ERR_BAD_URL')
     return new Problem('TB_INVALID', 'The address is not percent-encoded as it should be.');
+  // In its own words it would say the whole of it again.
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH') return new Problem('TB_INVALID', 'The address is too long.');
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') {
     return new Problem('TB_UNSUPPORTED_MEDIA_TYPE', 'Send JSON with Content-Type: application/json.', { cause: error });
   }
   if (statusCode === 413) {
-    return new Problem('TB_TOO_LARGE', message ?? 'Send less at a time.', { cause: error });
+    const most = bodyLimit === undefined ? '' : `A body has ${bodyLimit / 1024} KiB here at most. `;
+    return new Problem('TB_TOO_LARGE', `${most}Send less at a time.`, { cause: error });
   }
   if (code === 'FST_ERR_CTP_INVALID_JSON_BODY') return invalid('/', 'must be JSON, and must not name a prototype');
-  if (code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return invalid('/', 'must not be empty when Content-Type says JSON');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new Problem('TB_INVALID', message ?? 'The request cannot be read.', { cause: error });
   }
@@ -89,9 +118,18 @@ export function asProblem(error: unknown): Problem {
 
 /** Answers and, where the fault is ours, logs it with its cause. */
 export function sendProblem(problem: Problem, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  if (problem.status === 500) request.log.error({ err: error }, 'request failed');
-  else if (problem.status === 503 && !problem.isLogged)
-    request.log.warn({ code: problem.code, reason: String(error) }, 'request refused');
+  const { status, code } = problem;
+  const { repeatedLines } = request.server;
+  if (status === 500) {
+    repeatedLines.tell(`${error} ${request.routeOptions.url}`, (repeated) =>
+      request.log.error({ ...whatOf(request), ...repeated, err: error }, 'request failed'),
+    );
+  } else if (status === 503 && !problem.isLogged) {
+    repeatedLines.tell(`${code} ${error}`, (repeated) =>
+      request.log.warn({ ...whatOf(request), ...repeated, code, reason: String(error) }, 'request refused'),
+    );
+  }
+  reply.problemCode = problem.code;
   // As bytes: Fastify adds a charset to text, and this media type has no such parameter (RFC 9457, 6.1).
   const body = Buffer.from(problem.toText());
   reply.code(problem.status).headers(problem.headers).type('application/problem+json').send(body);
@@ -99,7 +137,7 @@ export function sendProblem(problem: Problem, error: unknown, request: FastifyRe
 
 /** For addresses that the router cannot read: no hook has seen the request. */
 export function answerFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
-  sendProblem(asProblem(error), error, request, reply.headers(bareHeaders));
+  sendProblem(asProblem(error), error, request, reply.headers({ ...bareHeaders, 'x-request-id': request.id }));
 }
 
 /** The answer that is on its way on a connection. */
@@ -118,7 +156,7 @@ export function answerClientError(error: NodeJS.ErrnoException, socket: Socket):
     error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
       ? ['TB_TIMEOUT', 'Send the whole request sooner.']
       : error.code === 'HPE_HEADER_OVERFLOW'
-        ? ['TB_HEADERS_TOO_LARGE', 'Send fewer or smaller cookies and header fields.']
+        ? ['TB_HEADERS_TOO_LARGE', `Cookies and header fields have ${HEAD_BYTES / 1024} KiB at most, all in all.`]
         : ['TB_INVALID', 'This is not a request of HTTP/1.1.'];
   endWith(new Problem(code, detail), socket);
 }
@@ -141,7 +179,9 @@ function endWith(problem: Problem, socket: Socket): void {
   socket.end(`HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${headers.join('')}\r\n${body}`);
 }
 
-function describeFault({ instancePath, keyword, params, message }: FastifySchemaValidationError): InputFault {
+/** @param fault with the schema that it is of, because the validators are verbose */
+function describeFault(fault: FastifySchemaValidationError & { parentSchema?: { [FAULT]?: string } }): InputFault {
+  const { instancePath, keyword, params, parentSchema, message } = fault;
   const unknown = params.additionalProperty ?? params.unevaluatedProperty;
   if (unknown !== undefined) {
     return { path: `${instancePath}/${escapePointer(String(unknown))}`, message: 'is not a field that is known here' };
@@ -150,5 +190,6 @@ function describeFault({ instancePath, keyword, params, message }: FastifySchema
     return { path: instancePath, message: `must be one of ${(params.allowedValues as string[]).join(', ')}` };
   }
   if (keyword === 'required') return { path: `${instancePath}/${params.missingProperty}`, message: 'is missing' };
-  return { path: instancePath, message: message ?? 'is wrong' };
+  const said = keyword === 'pattern' || keyword === 'format' ? parentSchema?.[FAULT] : undefined;
+  return { path: instancePath, message: said ?? message ?? 'is wrong' };
 }

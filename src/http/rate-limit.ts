@@ -1,6 +1,6 @@
 // How often one user (or address) may do something: a bucket of tokens for each, on this node.
 
-import { LRUCache } from 'lru-cache';
+import { newest } from '../background/newest.ts';
 
 /** What a full bucket holds, unless told otherwise: the tokens of so many seconds. */
 export const BURST_SECONDS = 2;
@@ -16,7 +16,7 @@ export class RateLimit {
   readonly burst: number;
   readonly #intervalMs: number;
   readonly #now: () => number;
-  readonly #fullAt = new LRUCache<string, number>({ max: MAX_USERS });
+  readonly #fullAt = newest<number>(MAX_USERS);
 
   /**
    * @param now milliseconds of a clock that never goes back

@@ -2,14 +2,14 @@
 
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { Problem } from '../errors.ts';
+import { Problem } from '../problems/problem.ts';
 import { BURST_SECONDS, RateLimit } from './rate-limit.ts';
-import { problemResponses } from './schemas.ts';
+import { documentProblems } from './route-problems.ts';
 import { isUnsafe, methodsOf } from './unsafe-methods.ts';
 
 const kinds = {
-  writes: { code: 'TB_TOO_MANY_WRITES', detail: 'Write less often, or many items with one request.' },
-  broadcasts: { code: 'TB_TOO_MANY_BROADCASTS', detail: 'Broadcast less often: people see some 20 a second.' },
+  writes: { code: 'TB_TOO_MANY_WRITES', advice: 'Write less often, or many items with one request.' },
+  broadcasts: { code: 'TB_TOO_MANY_BROADCASTS', advice: 'Broadcast less often: people see some 20 a second.' },
 } as const;
 
 declare module 'fastify' {
@@ -47,22 +47,22 @@ export default fastifyPlugin(
     app.addHook('onRoute', (route) => {
       if (!isLimited(route)) return;
       const name = route.config?.countsAs ?? 'writes';
-      const count = async ({ session }: FastifyRequest) => {
-        const waitMs = limits[name].take(session.user.id);
+      const count = async ({ caller }: FastifyRequest) => {
+        const waitMs = limits[name].take(caller.user.id);
         if (waitMs > 0) throw refuse(name, limits[name], waitMs);
       };
       // Behind the hooks of the route and of its plugin: one of them finds out who is calling.
       route.onRequest = [route.onRequest ?? [], count].flat();
       const { weigh } = route.config ?? {};
       if (weigh) {
-        const countMore = async ({ session, body }: FastifyRequest) => {
+        const countMore = async ({ caller, body }: FastifyRequest) => {
           const more = weigh(body) - 1;
-          const waitMs = more > 0 ? limits[name].take(session.user.id, more, 1) : 0;
+          const waitMs = more > 0 ? limits[name].take(caller.user.id, more, 1) : 0;
           if (waitMs > 0) throw refuse(name, limits[name], waitMs);
         };
         route.preHandler = [countMore, route.preHandler ?? []].flat();
       }
-      route.schema = { ...route.schema, response: { ...(route.schema?.response as object), ...problemResponses(429) } };
+      documentProblems(route, kinds[name].code);
     });
   },
   { name: 'rate-limits', dependencies: ['accounts'] },
@@ -75,7 +75,8 @@ function isLimited(route: RouteOptions): boolean {
 
 /** The fields `RateLimit` and `RateLimit-Policy` are those of draft-ietf-httpapi-ratelimit-headers-10. */
 function refuse(name: keyof typeof kinds, { burst }: RateLimit, waitMs: number): Problem {
-  const { code, detail } = kinds[name];
+  const { code, advice } = kinds[name];
+  const detail = `You may do this ${burst / BURST_SECONDS} times a second, and ${burst} times at once. ${advice}`;
   const seconds = Math.ceil(waitMs / 1000);
   return new Problem(code, detail, {
     headers: {

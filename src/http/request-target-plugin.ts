@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { Problem } from '../errors.ts';
+import { Problem } from '../problems/problem.ts';
 
 /** No part of a URI (RFC 3986, 2), or only where it begins the fragment, which no request has. */
 const foreign = /[^\x21-\x7e]|["#<>\\]/;

@@ -3,26 +3,25 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import type { Timings } from '../timings.ts';
 
-const LOOK_INTERVAL_MS = 1000;
-/** How long nothing may come. Also how long a body has before its rate counts. */
-const MOST_SILENCE_MS = 8000;
 /** On average. A body of 1 MiB may take 8 minutes, over the slowest of mobile networks. */
 const LEAST_BYTES_PER_SECOND = 2048;
 
 export interface SlowBodiesOptions {
   /** Called once, with a request whose body came too slowly. */
   giveUp: (request: IncomingMessage) => void;
+  timings: Pick<Timings['requests'], 'bodySilenceMs' | 'bodyLookMs'>;
 }
 
 /** Node's own limit is one for the whole request, and so for the slowest line that shall be served. */
 export default fastifyPlugin(
-  async (app: FastifyInstance, { giveUp }: SlowBodiesOptions) => {
+  async (app: FastifyInstance, { giveUp, timings }: SlowBodiesOptions) => {
     const watched = new WeakSet<IncomingMessage>();
     const watch = (request: IncomingMessage) => {
       if (request.complete || watched.has(request)) return;
       watched.add(request);
-      watchBody(request, () => giveUp(request));
+      watchBody(request, timings, () => giveUp(request));
     };
     // Before it is read: what is not read does not come either, while somebody looks up who is calling.
     app.addHook('preParsing', async ({ raw }) => watch(raw));
@@ -32,7 +31,11 @@ export default fastifyPlugin(
   { name: 'slow-bodies' },
 );
 
-function watchBody(request: IncomingMessage, onTooSlow: () => void): void {
+function watchBody(
+  request: IncomingMessage,
+  { bodySilenceMs, bodyLookMs }: SlowBodiesOptions['timings'],
+  onTooSlow: () => void,
+): void {
   const { socket } = request;
   const startedAt = performance.now();
   const before = socket.bytesRead;
@@ -42,9 +45,9 @@ function watchBody(request: IncomingMessage, onTooSlow: () => void): void {
     const now = performance.now();
     const bytes = socket.bytesRead;
     if (bytes > last.bytes) last = { bytes, at: now };
-    const due = ((now - startedAt - MOST_SILENCE_MS) / 1000) * LEAST_BYTES_PER_SECOND;
-    if (now - last.at < MOST_SILENCE_MS && bytes - before >= due) return;
+    const due = ((now - startedAt - bodySilenceMs) / 1000) * LEAST_BYTES_PER_SECOND;
+    if (now - last.at < bodySilenceMs && bytes - before >= due) return;
     clearInterval(timer);
     onTooSlow();
-  }, LOOK_INTERVAL_MS);
+  }, bodyLookMs);
 }

@@ -2,25 +2,37 @@
 
 import { Ajv, type Options, type SchemaValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifySchemaValidationError, RouteOptions } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { escapePointer, invalid, type Problem } from '../errors.ts';
+import { escapePointer, invalid, type Problem, type ProblemCode } from '../problems/problem.ts';
 import { findInexactNumber } from './exact-numbers.ts';
 import { assertPlain, decodeJson } from './json-body.ts';
-import { LOWER_CASE } from './schemas.ts';
+import { onFirstUse } from './on-first-use.ts';
+import { documentProblems, isDocumented } from './route-problems.ts';
+import { FAULT, LOWER_CASE, OPTIONAL } from './schemas.ts';
 import { canonicalUuid } from './uuid.ts';
 
 const MAX_DEPTH = 100;
+/** Words of a schema that refuse no text. */
+const anyText = new Set(['type', 'description', 'examples']);
+
+export interface ValidationOptions {
+  /** Of texts, beside those of JSON Schema: for what no pattern can say. */
+  formats: Record<string, (text: string) => boolean>;
+}
 
 /**
  * Strict schemas (Fastify's own validator drops unknown fields and turns "5" into 5), the media type of merge
  * patches, and a refusal of JSON that passes every schema but that PostgreSQL cannot keep.
  */
 export default fastifyPlugin(
-  async (app: FastifyInstance) => {
-    const body = createAjv({ coerceTypes: false });
-    const parameters = createAjv({ coerceTypes: true });
-    app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? body : parameters).compile(schema));
+  async (app: FastifyInstance, options: ValidationOptions) => {
+    const { bodies, parameters } = createValidators(options);
+    const bodyValidator = onFirstUse(bodies);
+    const parameterValidator = onFirstUse(parameters);
+    app.setValidatorCompiler(({ schema, httpPart }) =>
+      (httpPart === 'body' ? bodyValidator : parameterValidator)(schema as object),
+    );
 
     // Not text/plain, which fits no schema here; and a page of another origin may send it unasked.
     app.removeContentTypeParser(['text/plain', 'application/json']);
@@ -36,24 +48,65 @@ export default fastifyPlugin(
     });
 
     app.addHook('preValidation', async (request) => {
+      if (isLeftOut(request.body, request.routeOptions.schema?.body)) request.body = {};
       const fault = request.body === undefined ? undefined : findUnstorable(request.body, 0);
       if (fault) throw invalid(fault.steps.map((step) => `/${escapePointer(step)}`).join(''), fault.message);
+    });
+    app.addHook('onRoute', (route) => {
+      if (isDocumented(route)) documentProblems(route, ...refusalsOf(route));
     });
   },
   { name: 'validation' },
 );
+
+function isLeftOut(body: unknown, schema: unknown): boolean {
+  const optional = (schema as { [OPTIONAL]?: unknown } | undefined)?.[OPTIONAL];
+  return optional !== undefined && (body === undefined || (body === null && optional === true));
+}
+
+/** @returns what a request of the route is answered that does not fit its schemas */
+function refusalsOf({ schema = {} }: RouteOptions): ProblemCode[] {
+  const { properties = {} } = (schema.headers ?? {}) as { properties?: Record<string, object> };
+  // A field of any text is never at fault.
+  const mayBeWrong = Object.values(properties).some((field) => Object.keys(field).some((word) => !anyText.has(word)));
+  return [
+    ...(schema.body || schema.querystring || mayBeWrong ? (['TB_INVALID'] as const) : []),
+    ...(schema.body ? (['TB_TOO_LARGE', 'TB_UNSUPPORTED_MEDIA_TYPE'] as const) : []),
+    // An address that names no board can't be told from one that names a board of others.
+    ...(schema.params ? (['TB_NOT_FOUND'] as const) : []),
+  ];
+}
 
 function inexact(number: string): Problem {
   const shown = number.length > 40 ? `${number.slice(0, 40)}…` : number;
   return invalid('/', `must hold no number that a double cannot keep as it is written, as ${shown}: send it as text`);
 }
 
+type Validator = (input: unknown) => true | { error: FastifySchemaValidationError[] };
+
+/** @returns what makes the validators of bodies, and those of queries and paths, whose "5" may be a number */
+export function createValidators({
+  formats,
+}: ValidationOptions): Record<'bodies' | 'parameters', (schema: object) => Validator> {
+  const compileWith = (ajv: Ajv) => (schema: object) => {
+    const validate = ajv.compile(schema);
+    return (input: unknown) => validate(input) || { error: (validate.errors ?? []) as FastifySchemaValidationError[] };
+  };
+  return {
+    bodies: compileWith(createAjv({ coerceTypes: false, formats })),
+    parameters: compileWith(createAjv({ coerceTypes: true, formats })),
+  };
+}
+
 /** Says the first fault and no more: whoever sends a quarter of a million would make as many errors. */
 function createAjv(options: Options): Ajv {
-  const ajv = new Ajv({ allErrors: false, removeAdditional: false, useDefaults: true, ...options });
+  // Verbose: each fault comes with the schema that it is of, which may say it in words of its own.
+  const ajv = new Ajv({ allErrors: false, removeAdditional: false, useDefaults: true, verbose: true, ...options });
   addFormats.default(ajv);
   // Its own takes `urn:uuid:…` too.
   ajv.addFormat('uuid', (text) => canonicalUuid(text) !== undefined);
+  ajv.addKeyword(OPTIONAL);
+  ajv.addKeyword({ keyword: FAULT, schemaType: 'string' });
   ajv.addKeyword({ keyword: LOWER_CASE, type: 'string', schema: false, modifying: true, validate: toLowerCase });
   return ajv;
 }

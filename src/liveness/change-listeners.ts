@@ -1,6 +1,6 @@
 // Who wants to hear of joins and leaves in this process.
 
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import type { RegistryChange } from './stream-registry.ts';
 
 type Listener = (change: RegistryChange) => void;

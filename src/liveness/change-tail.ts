@@ -1,7 +1,7 @@
 // Follows the joins and leaves that all nodes record in Redis, on a connection of its own.
 
-import type { Redis } from 'ioredis';
 import { Task } from '../background/task.ts';
+import { isCommandTimeout, type RedisClient } from '../redis/redis-client.ts';
 import type { Outage } from './outage.ts';
 import type { RegistryChange } from './stream-registry.ts';
 
@@ -10,8 +10,9 @@ const BEGINNING = '0-0';
 
 export interface ChangeTailOptions {
   /** Connected and ended by the owner; its command timeout is longer than `blockMs`. */
-  client: Redis;
-  prefix: string;
+  client: RedisClient;
+  /** Of the changes. */
+  key: string;
   /** How long one read waits for something new. */
   blockMs: number;
   retryMs: number;
@@ -26,6 +27,7 @@ export class ChangeTail {
   readonly #task: Task;
   #position: string | undefined;
   #hasAttempted = false;
+  #hasFailed = false;
   #resyncDueAt = Number.POSITIVE_INFINITY;
 
   constructor(options: ChangeTailOptions) {
@@ -57,30 +59,39 @@ export class ChangeTail {
   async #read(): Promise<number> {
     const { client } = this.#options;
     try {
+      // In a Redis Cluster the first command for a node opens its connection, which refuses all others until it is there. Of
+      // two only the one that blocks would be taken, and stand before the next two until these have waited too long.
+      if (this.#hasFailed && this.#position !== undefined) await this.#newest();
       if (this.#position === undefined) this.#position = await this.#locate();
       else this.#position = await this.#readAfter(this.#position);
+      this.#hasFailed = false;
       return 0;
     } catch (error) {
+      this.#hasFailed = true;
       // Reads that were given up on are still queued in a hung Redis, and would block this connection one by one.
-      if (client.status === 'ready' && !this.#task.isStopping) client.disconnect(true);
+      if (isCommandTimeout(error) && client.status === 'ready' && !this.#task.isStopping) client.disconnect(true);
       throw error;
     }
   }
 
   /** @returns the end of the stream */
   async #locate(): Promise<string> {
-    const { client, prefix } = this.#options;
     const isFirstAttempt = !this.#hasAttempted;
     this.#hasAttempted = true;
-    const [newest] = await client.xrevrange(`${prefix}:ev`, '+', '-', 'COUNT', 1);
+    const newest = await this.#newest();
     if (!isFirstAttempt) this.#resyncLater();
-    return newest?.[0] ?? BEGINNING;
+    return newest ?? BEGINNING;
+  }
+
+  async #newest(): Promise<string | undefined> {
+    const { client, key } = this.#options;
+    const [newest] = await client.xrevrange(key, '+', '-', 'COUNT', 1);
+    return newest?.[0];
   }
 
   /** @returns the position after what was read, or undefined if the old one is gone and there is no new one */
   async #readAfter(position: string): Promise<string | undefined> {
-    const { client, prefix, blockMs, emit } = this.#options;
-    const key = `${prefix}:ev`;
+    const { client, key, blockMs, emit } = this.#options;
     const waitMs = Math.ceil(Math.max(1, Math.min(blockMs, this.#resyncDueAt - performance.now())));
     // The entry that was read last is looked up after the read: while it is there, nothing behind it was trimmed,
     // and the stream is the same as before, not another that began after Redis lost everything.

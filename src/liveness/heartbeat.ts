@@ -1,7 +1,8 @@
 // The one scheduler of a process that visits every open stream once per interval.
 
-import { type Chunk, encodeChunk, heartbeatFrame } from '../streams/frame.ts';
+import type { Follower } from '../streams/follower.ts';
 import type { Stream } from '../streams/stream.ts';
+import { type Chunk, encodeChunk, heartbeatFrame } from '../streams/wire/frame.ts';
 
 /** The interval is cut into so many turns, each with its share of the streams, so that there is no burst. */
 const TURNS = 60;
@@ -53,16 +54,23 @@ export class Heartbeat {
     for (const stream of [...turn]) {
       // Behind a proxy the peer is the proxy, and a client that vanished looks alive: an age bounds that.
       if (now >= (this.#places.get(stream)?.rotateAt ?? Infinity)) stream.close('rotated');
-      else stream.sendHeartbeat(this.#chunkFor(stream, chunks));
+      else stream.sendHeartbeats(toldOf(stream).map((follower) => chunkFor(follower, chunks)));
     }
   }
+}
 
-  #chunkFor(stream: Stream, chunks: Map<string, Chunk>): Chunk {
-    let chunk = chunks.get(stream.boardId);
-    if (!chunk) {
-      chunk = encodeChunk(heartbeatFrame(stream.newestCursor));
-      chunks.set(stream.boardId, chunk);
-    }
-    return chunk;
+/** Of a board whose reset is due nothing is said before it. But where that is so of all, silence would mean the stream's death. */
+function toldOf({ followers }: Stream): Follower[] {
+  const all = [...followers];
+  const placed = all.filter(({ isLost }) => !isLost);
+  return placed.length > 0 ? placed : all;
+}
+
+function chunkFor({ boardId, newestCursor }: Follower, chunks: Map<string, Chunk>): Chunk {
+  let chunk = chunks.get(boardId);
+  if (!chunk) {
+    chunk = encodeChunk(heartbeatFrame({ boardId, cursor: newestCursor }));
+    chunks.set(boardId, chunk);
   }
+  return chunk;
 }

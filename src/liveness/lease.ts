@@ -2,10 +2,10 @@
 
 import { randomUUID } from 'node:crypto';
 import { Task } from '../background/task.ts';
-import { closeRules } from '../streams/close-reason.ts';
+import { closeRules } from '../streams/wire/close-reason.ts';
 import type { Outage } from './outage.ts';
-import type { RegistryClient } from './registry-client.ts';
-import type { RegisteredStream } from './stream-registry.ts';
+import { boardOf, type RegistryClient, type StreamWrite } from './registry-client.ts';
+import { entryOf, type RegisteredStream } from './stream-registry.ts';
 
 /** Streams that one call writes. */
 const BATCH = 500;
@@ -14,24 +14,23 @@ const [, RETIRED_BACK_MS] = closeRules.shutdown.retryMs;
 
 export interface LeaseOptions {
   client: RegistryClient;
-  prefix: string;
   leaseMs: number;
   beatMs: number;
-  /** This node's open streams by id: the truth that Redis follows. Changed by the owner, who then calls `changed()`. */
+  /** This node's open streams by their entries: the truth that Redis follows. Changed by the owner, who then calls `changed()`. */
   streams: ReadonlyMap<string, RegisteredStream>;
   outage: Outage;
 }
 
 /**
- * Not the changes are queued but the ids of what has changed, and a batch writes what is true by then: nothing can
+ * Not the changes are queued but the entries of what has changed, and a batch writes what is true by then: nothing can
  * overtake anything, and thousands of streams that open while one batch is under way make the next batch. What a
  * failed call did is unknown, so all that is known is forgotten, and the next beat compares and repairs.
  */
 export class Lease {
   readonly #options: LeaseOptions;
   readonly #task: Task;
-  /** Ids of streams that were opened or closed, and how soon the client of a closed one was told to come back. */
-  readonly #changed = new Map<string, number | undefined>();
+  /** Streams that were opened or closed, by entry, and how soon the client of a closed one was told to come back. */
+  readonly #changed = new Map<string, { boardId: string; backWithinMs?: number | undefined }>();
   #incarnation = '';
   #known: { revision: number; count: number } | undefined;
   #beatDueAt = 0;
@@ -59,16 +58,16 @@ export class Lease {
   /** Stops beating, and gives up the lease if Redis answers. @throws if it does not */
   async stop(): Promise<void> {
     await this.#task.stop();
-    const { client, prefix } = this.#options;
-    if (this.#incarnation) await client.retireLease(prefix, this.#incarnation, RETIRED_BACK_MS);
+    if (this.#incarnation) await this.#options.client.retireLease(this.#incarnation, RETIRED_BACK_MS);
   }
 
   /** The stream was opened or closed. */
-  changed(streamId: string, backWithinMs?: number): void {
-    // While nothing is known everything will be compared, and a long outage must not fill the memory with ids.
+  changed(stream: RegisteredStream, backWithinMs?: number): void {
+    // While nothing is known everything will be compared, and a long outage must not fill the memory with them.
     if (!this.#known) return;
-    this.#changed.delete(streamId);
-    this.#changed.set(streamId, backWithinMs);
+    const entry = entryOf(stream);
+    this.#changed.delete(entry);
+    this.#changed.set(entry, { boardId: stream.boardId, backWithinMs });
     this.#task.wake();
   }
 
@@ -91,50 +90,55 @@ export class Lease {
   }
 
   async #beat(): Promise<void> {
-    const { client, prefix, leaseMs, beatMs } = this.#options;
+    const { client, leaseMs, beatMs } = this.#options;
     this.#beatDueAt = performance.now() + beatMs;
     const { revision, count } = this.#known ?? { revision: -1, count: -1 };
-    const answer = this.#incarnation && (await client.beat(prefix, this.#incarnation, leaseMs, revision, count));
+    const answer = this.#incarnation && (await client.beat(this.#incarnation, leaseMs, revision, count));
     if (answer === 'differs') await this.#compare();
     else if (answer !== 'kept') await this.#take();
   }
 
   async #take(): Promise<void> {
-    const { client, prefix, leaseMs, streams } = this.#options;
+    const { client, leaseMs, streams } = this.#options;
     this.#forget();
     const incarnation = randomUUID();
-    await client.takeLease(prefix, incarnation, leaseMs);
+    await client.takeLease(incarnation, leaseMs);
     this.#incarnation = incarnation;
     this.#known = { revision: 0, count: 0 };
-    for (const streamId of streams.keys()) this.#changed.set(streamId, undefined);
+    for (const [entry, { boardId }] of streams) this.#changed.set(entry, { boardId });
   }
 
   async #compare(): Promise<void> {
-    const { client, prefix, streams } = this.#options;
+    const { client, streams } = this.#options;
+    const { redis, keys } = client;
     this.#forget();
     // A batch that Redis reads late, between the two, makes the revision outdated: it is refused and compared again.
     const [revision, held] = await Promise.all([
-      client.hget(`${prefix}:revisions`, this.#incarnation),
-      client.hkeys(`${prefix}:n:${this.#incarnation}`),
+      redis.hget(keys.revisions, this.#incarnation),
+      redis.hgetall(keys.held(this.#incarnation)),
     ]);
-    const registered = new Set(held);
+    const registered = new Map(Object.entries(held));
     this.#known = { revision: Number(revision), count: registered.size };
-    for (const streamId of registered) if (!streams.has(streamId)) this.#changed.set(streamId, undefined);
-    for (const streamId of streams.keys()) if (!registered.has(streamId)) this.#changed.set(streamId, undefined);
+    for (const [entry, value] of registered) {
+      if (!streams.has(entry)) this.#changed.set(entry, { boardId: boardOf(value) });
+    }
+    for (const [entry, { boardId }] of streams) {
+      if (!registered.has(entry)) this.#changed.set(entry, { boardId });
+    }
   }
 
   async #write(): Promise<void> {
-    const { client, prefix, streams } = this.#options;
+    const { client, streams } = this.#options;
     if (!this.#known) return;
     const { revision } = this.#known;
-    const pairs: string[] = [];
-    for (const [streamId, backWithinMs = ''] of this.#changed) {
-      const stream = streams.get(streamId);
-      pairs.push(streamId, stream ? `${stream.boardId}|${stream.userId}` : `${backWithinMs}`);
-      this.#changed.delete(streamId);
-      if (pairs.length === 2 * BATCH) break;
+    const writes: StreamWrite[] = [];
+    for (const [entry, { boardId, backWithinMs = '' }] of this.#changed) {
+      const stream = streams.get(entry);
+      writes.push({ entry, boardId, value: stream ? `${boardId}|${stream.userId}` : `${backWithinMs}` });
+      this.#changed.delete(entry);
+      if (writes.length === BATCH) break;
     }
-    const count = await client.writeStreams(prefix, this.#incarnation, revision, ...pairs);
+    const count = await client.writeStreams(this.#incarnation, revision, writes);
     if (count < 0) {
       this.#forget();
       this.#beatDueAt = 0;

@@ -1,13 +1,14 @@
-// Wires what keeps the open streams true: heartbeat, dead peers, and the registry that other nodes read.
+// Wires what keeps the open streams true: heartbeat, vanished clients, and the registry that other nodes read.
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { backWithinMs } from '../streams/close-reason.ts';
-import { DeadPeers } from './dead-peers.ts';
+import { backWithinMs } from '../streams/wire/close-reason.ts';
+import type { Timings } from '../timings.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { MemoryStreamRegistry } from './memory-stream-registry.ts';
 import { RedisStreamRegistry } from './redis-stream-registry.ts';
 import type { StreamRegistry } from './stream-registry.ts';
+import { VanishedClients } from './vanished-clients.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -18,40 +19,51 @@ declare module 'fastify' {
 export interface LivenessOptions {
   /** Undefined: the registry lives in the process, for one node. */
   redisUrl: string | undefined;
+  redisPrefix: string;
   heartbeatSeconds: number;
   streamMaxAgeMinutes: number;
+  timings: Pick<Timings, 'leases' | 'vanishedClients'>;
 }
 
 export default fastifyPlugin(
-  async (app: FastifyInstance, { redisUrl, heartbeatSeconds, streamMaxAgeMinutes }: LivenessOptions) => {
-    const { openStreams } = app;
+  async (app: FastifyInstance, options: LivenessOptions) => {
+    const { redisUrl, redisPrefix, heartbeatSeconds, streamMaxAgeMinutes, timings } = options;
+    const { openStreams, listener } = app;
     const registry: StreamRegistry = redisUrl
-      ? new RedisStreamRegistry({ url: redisUrl, log: app.log })
+      ? new RedisStreamRegistry({
+          url: redisUrl,
+          prefix: redisPrefix,
+          database: () => listener.database,
+          log: app.log,
+          ...timings.leases,
+        })
       : new MemoryStreamRegistry({ log: app.log });
     const heartbeat = new Heartbeat({ intervalMs: heartbeatSeconds * 1000, maxAgeMs: streamMaxAgeMinutes * 60_000 });
-    const deadPeers = new DeadPeers({ streams: openStreams, log: app.log });
+    const vanishedClients = new VanishedClients({
+      streams: openStreams,
+      log: app.log,
+      timings: timings.vanishedClients,
+    });
 
     openStreams.subscribe({
       opened: (stream) => {
-        registry.add({ streamId: stream.id, boardId: stream.boardId, userId: stream.userId });
         heartbeat.add(stream);
-        deadPeers.watch(stream.socket);
+        vanishedClients.watch(stream.socket);
       },
-      ended: (stream, reason) => {
-        heartbeat.remove(stream);
-        registry.remove(stream.id, backWithinMs(reason));
-      },
+      followed: ({ streamId, boardId, userId }) => registry.add({ streamId, boardId, userId }),
+      left: (follower, reason) => registry.remove(follower, backWithinMs(reason)),
+      ended: (stream) => heartbeat.remove(stream),
     });
     app.decorate('registry', registry);
 
     app.addHook('onReady', async () => {
       heartbeat.start();
-      deadPeers.start();
+      vanishedClients.start();
       await registry.start();
     });
     app.addHook('onClose', async () => {
       heartbeat.stop();
-      await Promise.all([deadPeers.stop(), registry.stop()]);
+      await Promise.all([vanishedClients.stop(), registry.stop()]);
     });
   },
   { name: 'liveness', dependencies: ['streams'] },

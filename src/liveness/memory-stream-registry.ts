@@ -1,13 +1,22 @@
 // The stream registry of a node that is alone: everything in this process, nothing to expire.
 
 import { randomUUID } from 'node:crypto';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import { ChangeListeners } from './change-listeners.ts';
-import type { HeldStream, RegisteredStream, RegistryChange, StreamRegistry } from './stream-registry.ts';
+import {
+  entryOf,
+  type HeldStream,
+  type RegisteredStream,
+  type RegistryChange,
+  type StreamRegistry,
+} from './stream-registry.ts';
 
 export class MemoryStreamRegistry implements StreamRegistry {
   readonly state = 'up';
-  readonly #node = randomUUID();
+  readonly otherDatabases = 0;
+  readonly reaped = 0;
+  readonly node: string = randomUUID();
+  /** By their entries. */
   readonly #streams = new Map<string, RegisteredStream>();
   /** Board, then user, then what the user has open there. */
   readonly #boards = new Map<string, Map<string, Set<RegisteredStream>>>();
@@ -26,13 +35,14 @@ export class MemoryStreamRegistry implements StreamRegistry {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    for (const streamId of [...this.#streams.keys()]) this.remove(streamId);
+    for (const stream of [...this.#streams.values()]) this.remove(stream);
   }
 
   add(stream: RegisteredStream): void {
-    const { streamId, boardId, userId } = stream;
-    if (this.#stopped || this.#streams.has(streamId)) return;
-    this.#streams.set(streamId, stream);
+    const { boardId, userId } = stream;
+    const entry = entryOf(stream);
+    if (this.#stopped || this.#streams.has(entry)) return;
+    this.#streams.set(entry, stream);
     const users = this.#boards.get(boardId) ?? new Map<string, Set<RegisteredStream>>();
     this.#boards.set(boardId, users);
     const open = users.get(userId);
@@ -44,11 +54,12 @@ export class MemoryStreamRegistry implements StreamRegistry {
     }
   }
 
-  remove(streamId: string, backWithinMs?: number): void {
-    const stream = this.#streams.get(streamId);
+  remove(removed: Pick<RegisteredStream, 'streamId' | 'boardId'>, backWithinMs?: number): void {
+    const entry = entryOf(removed);
+    const stream = this.#streams.get(entry);
     if (!stream) return;
     const { boardId, userId } = stream;
-    this.#streams.delete(streamId);
+    this.#streams.delete(entry);
     const users = this.#boards.get(boardId);
     const open = users?.get(userId);
     open?.delete(stream);
@@ -60,7 +71,7 @@ export class MemoryStreamRegistry implements StreamRegistry {
 
   async list(boardId: string): Promise<HeldStream[]> {
     const users = this.#boards.get(boardId)?.values() ?? [];
-    return [...users].flatMap((open) => [...open].map((stream) => ({ ...stream, node: this.#node })));
+    return [...users].flatMap((open) => [...open].map((stream) => ({ ...stream, node: this.node })));
   }
 
   onChange(listener: (change: RegistryChange) => void): () => void {

@@ -2,20 +2,20 @@
 // once more when Redis is there and refuses.
 
 import type { Failures } from '../background/failures.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
+import { explainRefusal } from '../redis/redis-refusal.ts';
 
-/** Errors with which Redis answers, and that pass by themselves: while it starts, is a replica, or is busy. */
-const passingReplies = /^(LOADING|MASTERDOWN|READONLY|BUSY|TRYAGAIN|CLUSTERDOWN|NOREPLICAS|MISCONF|OOM)\b/;
-
-type Part = 'lease' | 'changes' | 'reaper';
+/** Each of them works, or Redis counts as away. */
+export const parts = ['server', 'lease', 'changes', 'reaper', 'databases'] as const;
+type Part = (typeof parts)[number];
 
 export class Outage {
   readonly #log: Logger;
   // Nothing is known to work before it has.
-  readonly #failing = new Set<Part>(['lease', 'changes', 'reaper']);
+  readonly #failing = new Set<Part>(parts);
   #cause: Error | undefined;
   #since: number | undefined;
-  #toldRefusal = false;
+  #toldFault = false;
 
   constructor({ log }: { log: Logger }) {
     this.#log = log;
@@ -25,7 +25,11 @@ export class Outage {
     return this.#failing.size > 0;
   }
 
-  /** Remembers why a connection broke: the commands that fail for it only say that there is none. */
+  /** Why a connection broke last: the commands that fail for it only say that there is none. */
+  get cause(): Error | undefined {
+    return this.#cause;
+  }
+
   explain(cause: Error): void {
     this.#cause = cause;
   }
@@ -40,18 +44,12 @@ export class Outage {
 
   failed(part: Part, error: Error): void {
     this.#failing.add(part);
-    const refusal = [this.#cause, error].find(isRefusal);
-    if (this.#since === undefined) {
+    const refusal = explainRefusal(this.#cause) ?? explainRefusal(error);
+    if (refusal !== undefined || isOurs(error)) this.#tellFault(part, refusal, error);
+    else if (this.#since === undefined) {
       const reason = (this.#cause ?? error).message;
-      const stack = refusal && { err: refusal };
-      this.#log.warn(
-        { reason, part, ...stack },
-        `redis is away: ${reason}; streams go on, presence is unknown until it is back`,
-      );
-    } else if (refusal && !this.#toldRefusal) {
-      this.#log.warn({ reason: refusal.message, part, err: refusal }, `redis does not work: ${refusal.message}`);
+      this.#log.warn({ reason, part }, `redis is away: ${reason}; streams go on, presence is unknown until it is back`);
     }
-    this.#toldRefusal ||= refusal !== undefined;
     this.#since ??= performance.now();
   }
 
@@ -59,16 +57,28 @@ export class Outage {
     this.#failing.delete(part);
     if (this.#failing.size > 0) return;
     this.#cause = undefined;
-    this.#toldRefusal = false;
+    this.#toldFault = false;
     if (this.#since === undefined) return;
     const awayMs = Math.round(performance.now() - this.#since);
     this.#since = undefined;
     this.#log.info({ awayMs }, 'redis is back');
   }
+
+  /** What somebody has to mend is told also when Redis was away before. Never with the error of Redis: it names the password. */
+  #tellFault(part: Part, refusal: string | undefined, error: Error): void {
+    if (this.#toldFault) return;
+    this.#toldFault = true;
+    if (refusal === undefined)
+      this.#log.warn({ part, err: error }, `redis is not used as it should be: ${error.message}`);
+    else
+      this.#log.warn(
+        { reason: refusal, part },
+        `redis refuses: ${refusal} Streams go on, presence is unknown until then`,
+      );
+  }
 }
 
-/** @returns true for what somebody has to mend: a wrong password, a missing right, an error of ours */
-function isRefusal(error: Error | undefined): boolean {
-  if (error?.name === 'ReplyError') return !passingReplies.test(error.message);
+/** @returns true for a fault of this program */
+function isOurs(error: Error): boolean {
   return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
 }

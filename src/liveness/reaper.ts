@@ -1,7 +1,7 @@
 // The reaper: takes over what an expired lease held, on every node, at any time by whoever comes first.
 
 import { Task } from '../background/task.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import type { Outage } from './outage.ts';
 import type { RegistryClient } from './registry-client.ts';
 
@@ -10,7 +10,6 @@ const BATCH = 100;
 
 export interface ReaperOptions {
   client: RegistryClient;
-  prefix: string;
   leaseMs: number;
   reapMs: number;
   /** This node's incarnation, empty while it has none. */
@@ -22,6 +21,7 @@ export interface ReaperOptions {
 export class Reaper {
   readonly #options: ReaperOptions;
   readonly #task: Task;
+  #reaped = 0;
 
   constructor(options: ReaperOptions) {
     const { outage, reapMs } = options;
@@ -33,6 +33,11 @@ export class Reaper {
     });
   }
 
+  /** Streams of leases whose end it has seen to. */
+  get reaped(): number {
+    return this.#reaped;
+  }
+
   async start(): Promise<void> {
     await this.#task.start();
   }
@@ -42,10 +47,12 @@ export class Reaper {
   }
 
   async #reap(): Promise<number> {
-    const { client, prefix, leaseMs, reapMs, incarnation, log } = this.#options;
-    for (const dying of await client.expireLeases(prefix, incarnation(), leaseMs)) {
-      const streams = await buryStreams({ client, prefix, incarnation: dying });
-      if (streams !== undefined) log.info({ incarnation: dying, streams }, 'a lease has ended and was reaped');
+    const { client, leaseMs, reapMs, incarnation, log } = this.#options;
+    for (const dying of await client.expireLeases(incarnation(), leaseMs)) {
+      const streams = await buryStreams(client, dying);
+      if (streams === undefined) continue;
+      this.#reaped += streams;
+      log.info({ incarnation: dying, streams }, 'a lease has ended and was reaped');
     }
     return reapMs;
   }
@@ -56,14 +63,10 @@ export class Reaper {
  * @returns how many all together took, to the one that took the last; undefined to the others
  * @throws if Redis fails; what is left stays dying for the next reaper
  */
-export async function buryStreams(options: {
-  client: RegistryClient;
-  prefix: string;
-  incarnation: string;
-}): Promise<number | undefined> {
-  const { client, prefix, incarnation } = options;
+export async function buryStreams(client: RegistryClient, incarnation: string): Promise<number | undefined> {
   for (;;) {
-    const answer = await client.buryStreams(prefix, incarnation, BATCH);
+    // Those that another reaper takes in between are no fault: the script counts what it finds.
+    const answer = await client.buryStreams(incarnation, await client.someHeld(incarnation, BATCH));
     if (!answer) return undefined;
     const [finished, taken] = answer;
     if (finished === 1) return taken;

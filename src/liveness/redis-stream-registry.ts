@@ -1,15 +1,25 @@
 // The stream registry of several nodes, in Redis: puts the lease, the reaper and the tail together.
 
-import type { Redis } from 'ioredis';
-import type { Logger } from '../logger.ts';
-import { COMMAND_TIMEOUT_MS, createRedisClient } from '../redis/redis-client.ts';
+import type { Logger } from '../logging/logger.ts';
+import {
+  COMMAND_TIMEOUT_MS,
+  connectOnce,
+  createRedisClient,
+  onConnection,
+  type RedisClient,
+} from '../redis/redis-client.ts';
+import { RedisRefusedError } from '../redis/redis-refusal.ts';
+import { timings } from '../timings.ts';
 import { ChangeListeners } from './change-listeners.ts';
 import { ChangeTail } from './change-tail.ts';
 import { Lease } from './lease.ts';
+import { OtherDatabases } from './other-databases.ts';
 import { Outage } from './outage.ts';
 import { buryStreams, Reaper } from './reaper.ts';
-import { createRegistryClient, type RegistryClient } from './registry-client.ts';
+import { RegistryClient } from './registry-client.ts';
+import { ServerWatch } from './server-watch.ts';
 import {
+  entryOf,
   type HeldStream,
   type RegisteredStream,
   type RegistryChange,
@@ -17,12 +27,17 @@ import {
   type StreamRegistry,
 } from './stream-registry.ts';
 
+/** Each node finds the new primary in its own time, and what it said of the old one counts for a lease. */
+const FAILOVER_MS = 30_000;
+
 export interface RedisStreamRegistryOptions {
   /** As in `createRedisClient`. Two connections are opened. */
   url: string;
   log: Logger;
-  /** Begins every key; must hold a hash tag. Nodes of one installation share it. Default `{tb}`. */
-  prefix?: string;
+  /** Begins every key. Nodes of one installation share it. */
+  prefix: string;
+  /** As `OtherDatabases` wants it; default: not known, as of who only listens. */
+  database?: () => string | undefined;
   /** How long a node that is silent counts as alive; default 8000. All nodes must agree. */
   leaseMs?: number;
   /** How often the lease is renewed; default 2000, at most a quarter of the lease. */
@@ -32,22 +47,25 @@ export interface RedisStreamRegistryOptions {
 }
 
 export class RedisStreamRegistry implements StreamRegistry {
+  /** By their entries. */
   readonly #streams = new Map<string, RegisteredStream>();
-  readonly #prefix: string;
   readonly #log: Logger;
   readonly #listeners: ChangeListeners;
   readonly #outage: Outage;
   readonly #client: RegistryClient;
-  readonly #tailClient: Redis;
+  readonly #tailClient: RedisClient;
+  readonly #server: ServerWatch;
   readonly #lease: Lease;
   readonly #reaper: Reaper;
   readonly #tail: ChangeTail;
+  readonly #otherDatabases: OtherDatabases;
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
 
   /** @throws RangeError if the lease is shorter than four beats */
   constructor(options: RedisStreamRegistryOptions) {
-    const { url, log, prefix = '{tb}', leaseMs = 8000, beatMs = 2000, reapMs = 500 } = options;
+    const { url, log, prefix, database = () => undefined } = options;
+    const { leaseMs, beatMs, reapMs } = { ...timings.leases, ...options };
     // A node may reap while its own lease is younger than half; one late beat must not take that away.
     if (leaseMs < 4 * beatMs) throw new RangeError(`leaseMs (${leaseMs}) must be at least 4 times beatMs (${beatMs})`);
     const blockMs = leaseMs / 2;
@@ -56,26 +74,47 @@ export class RedisStreamRegistry implements StreamRegistry {
     const listeners = new ChangeListeners({ log });
     // After an outage nobody reaps for one lease: by then every node must have come back.
     const lastRetryMs = leaseMs / 8;
-    const client = createRegistryClient({ url, name: 'registry', lastRetryMs, onError });
+    const client = new RegistryClient({ url, prefix, name: 'registry', lastRetryMs, onError });
     const commandTimeoutMs = blockMs + COMMAND_TIMEOUT_MS;
     const tailClient = createRedisClient({ url, name: 'changes', commandTimeoutMs, lastRetryMs, onError });
-    const lease = new Lease({ client, prefix, leaseMs, beatMs, streams: this.#streams, outage });
+    const lease = new Lease({ client, leaseMs, beatMs, streams: this.#streams, outage });
     const incarnation = () => lease.incarnation;
     const emit = (change: RegistryChange) => listeners.emit(change);
-    this.#prefix = prefix;
     this.#log = log;
     this.#outage = outage;
     this.#listeners = listeners;
     this.#client = client;
     this.#tailClient = tailClient;
+    this.#server = new ServerWatch({ url, prefix, client, retryMs: beatMs, outage, log });
     this.#lease = lease;
-    this.#reaper = new Reaper({ client, prefix, leaseMs, reapMs, incarnation, outage, log });
+    this.#reaper = new Reaper({ client, leaseMs, reapMs, incarnation, outage, log });
     const times = { blockMs, retryMs: beatMs, settleMs: leaseMs };
-    this.#tail = new ChangeTail({ client: tailClient, prefix, ...times, emit, outage });
+    this.#tail = new ChangeTail({ client: tailClient, key: client.keys.changes, ...times, emit, outage });
+    this.#otherDatabases = new OtherDatabases({
+      client,
+      database,
+      leaseMs,
+      beatMs,
+      patienceMs: FAILOVER_MS,
+      outage,
+      log,
+    });
   }
 
   get state(): 'up' | 'down' {
     return this.#outage.down || this.#stopping ? 'down' : 'up';
+  }
+
+  get node(): string {
+    return this.#lease.incarnation;
+  }
+
+  get otherDatabases(): number {
+    return this.#otherDatabases.count;
+  }
+
+  get reaped(): number {
+    return this.#reaper.reaped;
   }
 
   get size(): number {
@@ -94,21 +133,27 @@ export class RedisStreamRegistry implements StreamRegistry {
   }
 
   add(stream: RegisteredStream): void {
-    if (this.#stopping || this.#streams.has(stream.streamId)) return;
-    this.#streams.set(stream.streamId, stream);
-    this.#lease.changed(stream.streamId);
+    const entry = entryOf(stream);
+    if (this.#stopping || this.#streams.has(entry)) return;
+    this.#streams.set(entry, stream);
+    this.#lease.changed(stream);
   }
 
-  remove(streamId: string, backWithinMs?: number): void {
-    if (this.#streams.delete(streamId)) this.#lease.changed(streamId, backWithinMs);
+  remove(removed: Pick<RegisteredStream, 'streamId' | 'boardId'>, backWithinMs?: number): void {
+    const entry = entryOf(removed);
+    const stream = this.#streams.get(entry);
+    if (!stream) return;
+    this.#streams.delete(entry);
+    this.#lease.changed(stream, backWithinMs);
   }
 
   async list(boardId: string): Promise<HeldStream[]> {
     // Asked of a hung Redis, every call would wait for its timeout and leave its command in the queue.
     if (this.state === 'down') throw new RegistryUnavailable('Redis is away');
     try {
-      const held = await this.#client.hgetall(`${this.#prefix}:b:${boardId}`);
-      return Object.entries(held).map(([streamId, holder]) => {
+      const held = await this.#client.redis.hgetall(this.#client.keys.streams(boardId));
+      return Object.entries(held).map(([entry, holder]) => {
+        const [streamId = ''] = entry.split(':');
         const [userId = '', node = ''] = holder.split('|');
         return { streamId, boardId, userId, node };
       });
@@ -122,28 +167,41 @@ export class RedisStreamRegistry implements StreamRegistry {
   }
 
   async #begin(): Promise<void> {
-    // Rejects if the first attempt fails; the connections then go on trying, and the loops report it.
-    await Promise.allSettled([this.#client.connect(), this.#tailClient.connect()]);
-    this.#client.on('ready', () => this.#lease.beatNow());
-    this.#tailClient.on('ready', () => this.#tail.readNow());
+    try {
+      await this.#server.meet();
+    } catch (error) {
+      if (!(error instanceof RedisRefusedError)) throw error;
+      // Nothing was begun that would have to be ended.
+      this.#client.redis.disconnect();
+      throw error;
+    }
+    await connectOnce(this.#tailClient);
+    onConnection(this.#client.redis, () => {
+      this.#server.lookNow();
+      this.#lease.beatNow();
+    });
+    onConnection(this.#tailClient, () => this.#tail.readNow());
     // First of all the tail, so that it hears of this node's own joins.
     await this.#tail.start();
+    await this.#server.start();
     await this.#lease.start();
     await this.#reaper.start();
+    await this.#otherDatabases.start();
   }
 
   async #end(): Promise<void> {
-    await this.#starting;
-    await Promise.all([this.#tail.stop(), this.#reaper.stop()]);
+    // It has failed where Redis refused.
+    await this.#starting?.catch(() => {});
+    await Promise.all([this.#tail, this.#reaper, this.#server, this.#otherDatabases].map((part) => part.stop()));
     try {
       await this.#lease.stop();
       const { incarnation } = this.#lease;
-      if (incarnation) await buryStreams({ client: this.#client, prefix: this.#prefix, incarnation });
+      if (incarnation) await buryStreams(this.#client, incarnation);
     } catch (error) {
       const reason = (error as Error).message;
       this.#log.warn({ reason, streams: this.size }, 'the lease was not handed over: others reap it when it expires');
     }
-    this.#client.disconnect();
+    this.#client.redis.disconnect();
     this.#streams.clear();
   }
 }

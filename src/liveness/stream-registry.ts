@@ -1,10 +1,15 @@
 // What a stream registry is: which node holds which open stream, of which board and user.
 
-/** An open stream. The ids are UUIDs; a stream's id is never used twice. */
+/** What an open stream has of one of its boards. The ids are UUIDs; a stream's id is never used twice. */
 export interface RegisteredStream {
   streamId: string;
   boardId: string;
   userId: string;
+}
+
+/** A stream of many boards has an entry for each of them. @returns what names it */
+export function entryOf({ streamId, boardId }: Pick<RegisteredStream, 'streamId' | 'boardId'>): string {
+  return `${streamId}:${boardId}`;
 }
 
 /** @property node the incarnation of the node that holds the stream; a node that lost its lease gets another */
@@ -30,20 +35,30 @@ export class RegistryUnavailable extends Error {
 export interface StreamRegistry {
   /** `down`: what other nodes hold is unknown, and what this one holds is unknown to them. Never a reason to refuse a stream. */
   readonly state: 'up' | 'down';
-  /** Open streams of this node. */
+  /** The incarnation of this node, as `list()` names it; empty until it has its first lease. */
+  readonly node: string;
+  /** Databases, besides that of this node, whose nodes register here as well: 0, as it should be. */
+  readonly otherDatabases: number;
+  /** What this node has taken out of it of nodes that have died. */
+  readonly reaped: number;
+  /** Boards of open streams of this node, each of them once for each stream. */
   readonly size: number;
-  /** Resolves even if nothing could be reached: it is tried for ever in the background. The second call does nothing. */
+  /**
+   * Resolves even if nothing could be reached: it is tried for ever in the background. The second call does nothing.
+   *
+   * @throws RedisRefusedError when it was reached and refuses
+   */
   start(): Promise<void>;
   /** Takes this node's streams out, with their leaves, and ends everything. Never rejects; what was not handed over is reaped. */
   stop(): Promise<void>;
-  /** Never waits and never fails. Allowed before `start()`, ignored after `stop()` and for an id that is there. */
+  /** Never waits and never fails. Allowed before `start()`, ignored after `stop()` and for one that is there. */
   add(stream: RegisteredStream): void;
   /**
-   * Never waits and never fails; an unknown id is ignored.
+   * Never waits and never fails; what is unknown is ignored.
    *
    * @param backWithinMs how soon its client was told to come back, 0 when it will be refused; for those who hear of it
    */
-  remove(streamId: string, backWithinMs?: number): void;
+  remove(stream: Pick<RegisteredStream, 'streamId' | 'boardId'>, backWithinMs?: number): void;
   /**
    * @returns every open stream of the board, on all nodes, in no order. A dead node's are among them until it is reaped,
    *   and for one lease after Redis came back empty some of the living may be missing; `resync` follows.

@@ -19,6 +19,16 @@ const Readiness = Type.Object({
   postgres: upOrDown,
   listener: upOrDown,
   registry: upOrDown,
+  nodesApart: Type.Integer({
+    description:
+      'Other nodes on this database, where this one or they have no Redis: each knows only its own streams, so ' +
+      'presence and limits are wrong. 0 where all share one.',
+  }),
+  otherDatabases: Type.Integer({
+    description:
+      'Other databases whose nodes use the same Redis and `REDIS_PREFIX`: presence mixes the people of all. 0 where ' +
+      'each installation has a prefix of its own.',
+  }),
   streams: Type.Integer({ description: 'Open on this node.' }),
 });
 
@@ -46,6 +56,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       config: { isProbe: true },
       schema: {
         tags: ['Service'],
+        operationId: 'getLiveness',
         summary: 'The process answers',
         response: { 200: Type.Object({ alive: Type.Boolean() }) },
       },
@@ -59,6 +70,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
       config: { isProbe: true },
       schema: {
         tags: ['Service'],
+        operationId: 'getReadiness',
         summary: 'Whether this node should be sent traffic',
         description:
           'Names the state of PostgreSQL, listener and registry, but an outage of theirs does not fail it: a proxy ' +
@@ -80,6 +92,8 @@ export const healthRoutes: FastifyPluginAsyncTypebox = async (app) => {
         postgres: answers ? 'up' : 'down',
         listener: app.listener.isUp ? 'up' : 'down',
         registry: app.registry.state,
+        nodesApart: app.otherNodes.count,
+        otherDatabases: app.registry.otherDatabases,
         streams: app.openStreams.size,
       });
     },

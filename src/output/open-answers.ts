@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import { readSendQueue } from './send-queue.ts';
 import type { Waiting, WaitingBytes } from './waiting-bytes.ts';
 

@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import type { Timings } from '../timings.ts';
 import { OpenAnswers } from './open-answers.ts';
 import { WaitingBytes } from './waiting-bytes.ts';
 
@@ -15,14 +16,13 @@ declare module 'fastify' {
 
 export interface OutputOptions {
   waitingBytesPerNode: number;
-  /** How long a client may take nothing at all; undefined: as long as it is for all nodes. */
-  stallMs: number | undefined;
+  timings: Timings['output'];
 }
 
 /** Register before the routes: its hooks see the answers of those that come later. A stream's reply is taken over. */
 export default fastifyPlugin(
-  async (app: FastifyInstance, { waitingBytesPerNode, stallMs }: OutputOptions) => {
-    const waiting = new WaitingBytes(waitingBytesPerNode, stallMs);
+  async (app: FastifyInstance, { waitingBytesPerNode, timings }: OutputOptions) => {
+    const waiting = new WaitingBytes(waitingBytesPerNode, timings.stallMs);
     app.decorate('waitingBytes', waiting);
     const answers = new OpenAnswers({ waiting, log: app.log });
     app.addHook('onSend', (request, reply, payload, done) => {

@@ -17,7 +17,7 @@ export async function readSendQueue(socket: Socket): Promise<number> {
 }
 
 async function readQueues(): Promise<Map<string, number>> {
-  // Whoever looks for dead peers reads the same table, and tells why it cannot be read.
+  // Whoever looks for vanished clients reads the same table, and tells why it cannot be read.
   const connections = (await readBusyConnections().catch(() => undefined)) ?? [];
   return new Map(connections.map(({ key, unacknowledged }) => [key, unacknowledged]));
 }

@@ -1,16 +1,14 @@
 // What a node has made for its clients and they have not taken: how much more each may be given.
 
-/** API.md: the bytes that a stream may have waiting. */
+/** The bytes that a stream may have waiting. */
 const MOST_PER_STREAM = 256 * 1024;
 /** What each may have whatever the others have, so that those who keep up are not held up by those who do not (E5). */
-const LEAST_PER_STREAM = 16 * 1024;
+export const LEAST_PER_STREAM = 16 * 1024;
 /** A stream may have this share of what is free. */
 const SHARE = 256;
 /** What answers, and what snapshots, may have of the budget, whatever the others have: so none keeps another out. */
 const LEAST_PER_PART = 1 / 4;
 const COUNT_INTERVAL_MS = 100;
-
-const STALL_MS = 30_000;
 
 /** What is counted of a stream's connection, or of all that is not a stream's. */
 export interface Waiting {
@@ -36,7 +34,7 @@ export class WaitingBytes {
   #countedAt = 0;
 
   /** @param budget bytes that may wait on this node in all; 64 MiB give one stream 256 KiB */
-  constructor(budget: number, stallMs = STALL_MS) {
+  constructor(budget: number, stallMs: number) {
     this.#budget = budget;
     this.stallMs = stallMs;
   }
@@ -45,6 +43,11 @@ export class WaitingBytes {
   get allowance(): number {
     const free = this.#budget - this.#countStreams() - this.#countParts();
     return Math.max(LEAST_PER_STREAM, Math.min(MOST_PER_STREAM, Math.floor(free / SHARE)));
+  }
+
+  /** What waits now, and for how many streams something does. */
+  get figures(): { streamBytes: number; otherBytes: number; lagging: number } {
+    return { streamBytes: this.#countStreams(), otherBytes: this.#countParts(), lagging: this.#lagging.size };
   }
 
   /** How many more bytes one of the parts may have waiting now; less than 0: that it has too many. */

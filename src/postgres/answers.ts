@@ -13,3 +13,9 @@ export async function answersWithin(pool: Pool, timeMs: number): Promise<boolean
     delay(timeMs, false, { ref: false }),
   ]);
 }
+
+/** @returns the version of the server; undefined when it has gone meanwhile */
+export async function versionOf(pool: Pool): Promise<string | undefined> {
+  const answer = pool.query<{ version: string }>(`select current_setting('server_version') as version`);
+  return (await answer.catch(() => undefined))?.rows[0]?.version;
+}

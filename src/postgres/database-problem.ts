@@ -1,6 +1,6 @@
 // What an error of PostgreSQL, or of the way to it, means to a client.
 
-import { invalid, notFound, Problem, unavailable } from '../errors.ts';
+import { invalid, notFound, Problem, unavailable } from '../problems/problem.ts';
 
 const FOREIGN_KEY_VIOLATION = '23503';
 const CHECK_VIOLATION = '23514';
@@ -31,6 +31,8 @@ const passingStates = new Map([
   ['25006', 'The database takes no writes now. Try again in a moment.'],
   ['40001', IN_THE_WAY], // serialization_failure
   ['40P01', IN_THE_WAY], // deadlock_detected
+  ['25P03', TOO_LONG], // idle_in_transaction_session_timeout
+  ['25P04', TOO_LONG], // transaction_timeout
   ['53300', 'The database has no connection free. Try again in a moment.'], // too_many_connections
   ['53100', 'The disk of the database is full. Try again when its operator has made room.'], // disk_full
   ['55P03', 'Another write holds what this one needs, and nothing was written. Try again in a moment.'], // lock_timeout
@@ -45,26 +47,33 @@ const passingStates = new Map([
 const connectionMessages =
   /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error|Client was closed)/;
 
-const TOO_MUCH = 'is more than a board can keep';
-
-/** Faults of the input that the schema of a request cannot see: the field of each check constraint, and what it says. */
+/** Faults of the input by the check constraint that sees them: the field, and what it says. */
 const faultOfConstraint = new Map([
-  ['items_text', { path: '/text', message: TOO_MUCH }],
-  ['items_x', { path: '/x', message: TOO_MUCH }],
-  ['items_y', { path: '/y', message: TOO_MUCH }],
-  ['items_color', { path: '/color', message: TOO_MUCH }],
-  ['items_rank', { path: '/rank', message: TOO_MUCH }],
+  ['items_text', { path: '/text', message: 'must NOT have more than 10000 characters' }],
+  ['items_x', { path: '/x', message: 'must be finite' }],
+  ['items_y', { path: '/y', message: 'must be finite' }],
+  ['items_color', { path: '/color', message: 'must be a color of the palette' }],
+  ['items_rank', { path: '/rank', message: 'must be a key of fractional indexing of at most 200 characters' }],
   // Also of what a merge patch makes of the data that are there, which no look at the request could tell.
-  ['items_data', { path: '/data', message: 'must be at most 16 KiB as JSON without blanks' }],
+  [
+    'items_data',
+    {
+      path: '/data',
+      message: 'must be at most 16 KiB as JSON without blanks, with numbers written out (1e21 has 22 digits)',
+    },
+  ],
   ['items_data_depth', { path: '/data', message: 'must not be nested more than 99 levels deep' }],
   ['items_data_values', { path: '/data', message: 'holds a number that a double does not keep, or a forbidden name' }],
-  ['invites_max_uses', { path: '/maxUses', message: TOO_MUCH }],
-  ['invites_expires_at', { path: '/expiresInHours', message: TOO_MUCH }],
+  ['invites_max_uses', { path: '/maxUses', message: 'must be <= 10000' }],
+  ['invites_expires_at', { path: '/expiresInHours', message: 'must be <= 8760' }],
 ]);
 
 /** Faults that only the whole of the board's members shows, by the constraint that holds them. */
 const problemOfConstraint = new Map<string, (message: string) => Problem>([
   ['members_pkey', () => new Problem('TB_ALREADY_MEMBER', 'PATCH the member to change their role.')],
+  ['boards_key', keyTaken],
+  ['items_pkey', idTaken],
+  ['items_id_used_up', idTaken],
   ['members_user_id_fkey', () => invalid('/userId', 'is no user here')],
   ['board_items', limitReached],
   ['board_bytes', limitReached],
@@ -74,6 +83,22 @@ const problemOfConstraint = new Map<string, (message: string) => Problem>([
   ['user_tokens', limitReached],
   ['members_keep_owner', () => new Problem('TB_LAST_OWNER', 'Make somebody else an owner first, or delete the board.')],
 ]);
+
+function keyTaken(): Problem {
+  return new Problem(
+    'TB_KEY_TAKEN',
+    'A key is one board’s: open that one by it, where you are a member, or take another.',
+    {
+      errors: [{ path: '/key', message: 'is the key of another board' }],
+    },
+  );
+}
+
+function idTaken(): Problem {
+  return new Problem('TB_ID_TAKEN', 'Look at the item: it may be yours, from an earlier attempt. Else take a new id.', {
+    errors: [{ path: '/id', message: 'is, or was, the id of another item of this board' }],
+  });
+}
 
 /** @param message of the trigger that holds the limit, and names it */
 function limitReached(message: string): Problem {

@@ -4,35 +4,44 @@ import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { type Backoff, drawBackoffMs } from '../background/backoff.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
+import type { Timings } from '../timings.ts';
+import { connectionOptions } from './address.ts';
 import { isUnavailable } from './database-problem.ts';
+import { clientOfSchema } from './schema-client.ts';
+import { directSettings, stateSettings } from './session-settings.ts';
 
-const PROBE_INTERVAL_MS = 5000;
-const ANSWER_TIMEOUT_MS = 2000;
 const CONNECT_TIMEOUT_MS = 3000;
 const BACKOFF: Backoff = { firstMs: 100, lastMs: 10_000 };
 
-export interface DedicatedConnectionOptions {
+export interface ConnectionOptions {
   /** Must lead to PostgreSQL itself or to a pooler in session mode. */
   connectionString: string;
+  /** Which has our tables. */
+  schema: string;
+  log: Logger;
+  timings: Timings['connections'];
+}
+
+export interface DedicatedConnectionOptions extends ConnectionOptions {
   /** Shown in pg_stat_activity and in the log. */
   name: string;
-  log: Logger;
   /** Called with each new connection before it counts as up; a rejection drops it and connects again. */
   onConnect: (client: pg.Client) => Promise<void>;
   /** Called when a connection is of no use any more that `onConnect` was called with. */
   onLost?: () => void;
-  /** Called every 5 s; a rejection, or no answer within 2 s, drops the connection. */
+  /** Called now and then; a rejection, or no answer in time, drops the connection. */
   probe: (client: pg.Client) => Promise<void>;
 }
 
 /**
  * node-postgres alone does not notice a half-open connection (70 s and counting, when it was tried): a probe does,
- * in at most 7 s. A lost connection is opened again for ever, after 0.1 s at first and 10 s at most, with jitter so
+ * in at most 7 s, as timings are. A lost connection is opened again for ever, after 0.1 s at first and 10 s at most, with jitter so
  * that the nodes do not come back to a restarted database in one instant.
  */
 export class DedicatedConnection {
   readonly #options: DedicatedConnectionOptions;
+  readonly #Client: typeof pg.Client;
   readonly #stopping = new AbortController();
   #client: pg.Client | undefined;
   /** The one that is up or on its way, and what drops it. */
@@ -41,14 +50,21 @@ export class DedicatedConnection {
   #running: Promise<void> | undefined;
   #failures = 0;
   #toldRefusal = false;
+  #answeredAt = performance.now();
 
   constructor(options: DedicatedConnectionOptions) {
     this.#options = options;
+    this.#Client = clientOfSchema(options.schema);
   }
 
   /** The connection, while it is up. */
   get client(): pg.Client | undefined {
     return this.#client;
+  }
+
+  /** Since the server has answered for the last time; at first, since the process has waited for it. */
+  get silentMs(): number {
+    return performance.now() - this.#answeredAt;
   }
 
   /** Resolves when the connection was up for the first time, however long that takes, or when it was stopped. */
@@ -91,13 +107,14 @@ export class DedicatedConnection {
   async #connectOnce(onUp: () => void): Promise<Error> {
     // A socket of our own: client.end() waits for the peer, which a half-open connection does not have.
     const socket = new Socket();
-    const client = new pg.Client({
-      connectionString: this.#options.connectionString,
+    const { probeMs, answerMs } = this.#options.timings;
+    const client = new this.#Client({
+      ...connectionOptions(this.#options.connectionString),
       application_name: `teamboard ${this.#options.name}`,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      query_timeout: ANSWER_TIMEOUT_MS,
+      query_timeout: answerMs,
       keepAlive: true,
-      keepAliveInitialDelayMillis: PROBE_INTERVAL_MS,
+      keepAliveInitialDelayMillis: probeMs,
       stream: () => socket,
     });
     const { promise: lost, resolve: lose } = withResolvers<Error>();
@@ -107,6 +124,7 @@ export class DedicatedConnection {
     try {
       await Promise.race([this.#setUp(client), rejectWith(lost)]);
       this.#client = client;
+      this.#answeredAt = performance.now();
       this.#reportUp();
       onUp();
       return await this.#probeUntil(lost, client);
@@ -123,6 +141,7 @@ export class DedicatedConnection {
 
   async #setUp(client: pg.Client): Promise<void> {
     await client.connect();
+    await stateSettings(client, directSettings);
     await this.#options.onConnect(client);
   }
 
@@ -130,10 +149,12 @@ export class DedicatedConnection {
     const ended = new AbortController();
     void lost.then(() => ended.abort());
     while (!ended.signal.aborted) {
-      await delay(PROBE_INTERVAL_MS, undefined, { signal: ended.signal }).catch(() => {});
+      await delay(this.#options.timings.probeMs, undefined, { signal: ended.signal }).catch(() => {});
       // Settles within its time limit, also when the connection is lost meanwhile. (To race it against `lost` would
       // leave a reaction on that promise every five seconds, for as long as the connection lasts.)
-      if (!ended.signal.aborted) await this.#options.probe(client);
+      if (ended.signal.aborted) break;
+      await this.#options.probe(client);
+      this.#answeredAt = performance.now();
     }
     return lost;
   }

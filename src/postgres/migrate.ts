@@ -2,10 +2,15 @@
 
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { runner } from 'node-pg-migrate';
-import pg from 'pg';
-import type { Logger } from '../logger.ts';
-import { checkSchema, checkServer } from './supported.ts';
+import type { Client } from 'pg';
+import type { Logger } from '../logging/logger.ts';
+import { connectionOptions } from './address.ts';
+import { adoptName, advanceBoardNumbers, closeFunctions, restoreTriggers } from './mend-schema.ts';
+import { clientOfSchema } from './schema-client.ts';
+import { directSettings, stateSettings } from './session-settings.ts';
+import { checkSchema, checkServer, UnsupportedDatabaseError } from './supported.ts';
+
+const INSUFFICIENT_PRIVILEGE = '42501';
 
 const directory = fileURLToPath(new URL('./migrations', import.meta.url));
 
@@ -14,12 +19,15 @@ const directory = fileURLToPath(new URL('./migrations', import.meta.url));
  * that start at once take turns by an advisory lock: the second finds nothing left to do.
  *
  * @param connectionString a direct connection: the lock belongs to a session, which a transaction pooler does not keep
+ * @param schema is made when there is none
  * @returns the names of the files that were applied
- * @throws UnsupportedDatabaseError for a server that is too old, or a schema of a later version of this code
+ * @throws UnsupportedDatabaseError for a server that is too old, or a schema that is of others, of a later version of
+ *   this code, or may not be made
  */
-export async function migrate(connectionString: string, log: Logger): Promise<string[]> {
-  const client = new pg.Client({
-    connectionString,
+export async function migrate(connectionString: string, schema: string, log: Logger): Promise<string[]> {
+  const SchemaClient = clientOfSchema(schema);
+  const client = new SchemaClient({
+    ...connectionOptions(connectionString),
     application_name: 'teamboard migrate',
     connectionTimeoutMillis: 5000,
   });
@@ -28,39 +36,93 @@ export async function migrate(connectionString: string, log: Logger): Promise<st
   client.on('error', () => {});
   await client.connect();
   try {
+    await stateSettings(client, directSettings);
     await checkServer(client);
-    const known = (await readdir(directory)).map((file) => file.replace(/\.sql$/, ''));
-    await checkSchema(client, known);
-    const names = await apply(client, log);
-    // While this one waited for its turn, a later version may have had its own.
-    await checkSchema(client, known);
-    if (names.length > 0) log.info({ applied: names }, 'database migrated');
-    await restoreTriggers(client, log);
-    return names;
+    // Until the end of the session.
+    await client.query(`select pg_advisory_lock(hashtextextended(:'schema' || ' migrate', 0))`);
+    const place = await findPlace(client);
+    try {
+      const missing = await checkSchema(client, schema, await knownFiles());
+      if (place.owner === null) await createSchema(client, place);
+      await adoptName(client, log);
+      // The runner counts on being the owner, and says otherwise with a stack.
+      if (missing.length > 0 && place.isClosed) throw notTheOwner(place, 'it may make nothing there');
+      const names = missing.length > 0 ? await apply(client, schema, log) : [];
+      if (names.length > 0) log.info({ applied: names }, 'database migrated');
+      await closeFunctions(client, log);
+      await restoreTriggers(client, log);
+      await advanceBoardNumbers(client, log);
+      return names;
+    } catch (error) {
+      if ((error as { code?: string }).code !== INSUFFICIENT_PRIVILEGE) throw error;
+      throw notTheOwner(place, (error as Error).message, error as Error);
+    }
   } finally {
     await client.end().catch(() => {});
   }
 }
 
-/**
- * After a `pg_restore --disable-triggers`, and whatever else switches triggers off. What was written meanwhile is in no
- * log: so each stream begins anew, with a `reset`.
- */
-async function restoreTriggers(client: pg.Client, log: Logger): Promise<void> {
-  const { rows } = await client.query<{ count: number }>('select restore_triggers() as count');
-  const count = rows[0]?.count ?? 0;
-  if (count === 0) return;
-  log.warn({ triggers: count }, 'triggers had been switched off: they are on again, and every stream begins anew');
+async function knownFiles(): Promise<string[]> {
+  return (await readdir(directory)).map((file) => file.replace(/\.sql$/, ''));
 }
 
-async function apply(dbClient: pg.Client, log: Logger): Promise<string[]> {
+/** As one writes them in SQL. */
+interface Place {
+  user: string;
+  database: string;
+  schema: string;
+  /** null: there is no such schema yet. */
+  owner: string | null;
+  /** It is there, and the user may put nothing there. */
+  isClosed: boolean;
+}
+
+async function findPlace(client: Client): Promise<Place> {
+  const { rows } = await client.query<Place>(
+    `select quote_ident(current_user) as user, quote_ident(current_database()) as database, quote_ident(:'schema') as schema,
+       (select quote_ident(pg_get_userbyid(nspowner)) from pg_namespace where nspname = :'schema') as owner,
+       exists (
+         select from pg_namespace where nspname = :'schema' and not has_schema_privilege(oid, 'create')) as "isClosed"`,
+  );
+  return rows[0] as Place;
+}
+
+/** Only when there is none: `if not exists` asks for the right to create one yet, and somebody else may have made ours. */
+async function createSchema(client: Client, { user, database, schema }: Place): Promise<void> {
+  await client.query('create schema :schema').catch((error) => {
+    if (error.code !== INSUFFICIENT_PRIVILEGE) throw error;
+    throw new UnsupportedDatabaseError(
+      `${user} may not make a schema in the database ${database}: let its owner run ` +
+        `'create schema ${schema} authorization ${user}'.`,
+    );
+  });
+}
+
+/** A role that only serves may start a node on what is up to date, and change nothing of it. */
+function notTheOwner({ user, schema, owner }: Place, reason: string, cause?: Error): UnsupportedDatabaseError {
+  return new UnsupportedDatabaseError(
+    `${user} may not migrate the schema ${schema} (${reason}): run 'teamboard migrate' as its owner ${owner}, or let ` +
+      'DATABASE_DIRECT_URL connect as that.',
+    { cause },
+  );
+}
+
+/**
+ * The files name nothing but what is ours, and each function keeps the search_path that it is made under: so nobody's
+ * tables are taken for ours, also not temporary ones.
+ */
+async function apply(dbClient: Client, schema: string, log: Logger): Promise<string[]> {
+  await dbClient.query('set search_path = :schema, pg_temp; set standard_conforming_strings = on');
   const quiet = () => {};
+  // A tenth of a second of CPU, which most starts are spared: they find nothing to apply.
+  const { runner } = await import('node-pg-migrate');
   const applied = await runner({
     dbClient,
     dir: directory,
     direction: 'up',
+    migrationsSchema: schema,
     migrationsTable: 'schema_migrations',
-    advisoryLockMode: 'wait',
+    noLock: true,
     singleTransaction: false,
     logger: { debug: quiet, info: quiet, warn: (message) => log.warn({}, String(message)), error: quiet },
   });

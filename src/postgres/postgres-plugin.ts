@@ -4,6 +4,9 @@ import fastifyPostgres from '@fastify/postgres';
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import type { Pool } from 'pg';
+import { connectionOptions } from './address.ts';
+import { clientOfSchema } from './schema-client.ts';
+import { asStartupOptions, poolSettings } from './session-settings.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -16,15 +19,24 @@ declare module 'fastify' {
   }
 }
 
+export interface PostgresOptions {
+  connectionString: string;
+  /** Which has our tables. */
+  schema: string;
+  /** A pooler may refuse what we state: see start/settings-in-force.ts. */
+  takesSettings: boolean;
+}
+
 /**
  * Decorates `app.pool`, `app.logPool` and `app.livePool`. Every wait has an end, so that a database that hangs makes requests fail and
  * not pile up: for a connection 2 s, for a lock 2 s, for a statement 5 s, for an answer (a half-open connection gives
  * none) 6 s.
  */
 export default fastifyPlugin(
-  async (app: FastifyInstance, { connectionString }: { connectionString: string }) => {
+  async (app: FastifyInstance, { connectionString, schema, takesSettings }: PostgresOptions) => {
     const options = {
-      connectionString,
+      ...connectionOptions(connectionString, takesSettings ? asStartupOptions(poolSettings) : undefined),
+      Client: clientOfSchema(schema),
       connectionTimeoutMillis: 2000,
       idleTimeoutMillis: 300_000,
       // Below the ten minutes after which a proxy in front of a managed database cuts a connection.
@@ -32,9 +44,6 @@ export default fastifyPlugin(
       keepAlive: true,
       keepAliveInitialDelayMillis: 5000,
       query_timeout: 6000,
-      statement_timeout: 5000,
-      lock_timeout: 2000,
-      idle_in_transaction_session_timeout: 10_000,
     };
     await app.register(fastifyPostgres, { ...options, application_name: 'teamboard', max: 10 });
     // Ten writers that wait for a locked board hold all of the first pool, and must not stop what the streams of other
@@ -48,6 +57,8 @@ export default fastifyPlugin(
     for (const each of [pool, logPool, livePool]) {
       // Without a listener, the loss of an idle connection (a restart of PostgreSQL is enough) ends the process.
       each.on('error', (error) => {
+        // It says goodbye to each of its connections, and PostgreSQL may have gone before.
+        if (each.ending) return;
         app.log.warn({ reason: error.message }, 'lost an idle connection to PostgreSQL; the next query opens another');
       });
     }

@@ -25,21 +25,27 @@ export async function checkServer(client: ClientBase): Promise<void> {
  * What a later version has added may be what this one must know of: a constraint that its writes do not keep, a trigger
  * that counts on a setting. A node that runs already goes on, see README.md; but none begins.
  *
+ * @param client whose statements have the schema in its places
  * @param known the names of the migrations that this version of the code has
- * @throws UnsupportedDatabaseError for a schema of a later version
+ * @returns those of them that the database does not have yet
+ * @throws UnsupportedDatabaseError for a schema of a later version, or with tables of others
  */
-export async function checkSchema(client: ClientBase, known: readonly string[]): Promise<void> {
-  const { rows: found } = await client.query<{ exists: boolean }>(
-    `select to_regclass('public.schema_migrations') is not null as exists`,
+export async function checkSchema(client: ClientBase, schema: string, known: readonly string[]): Promise<string[]> {
+  const { rows: tables } = await client.query<{ name: string }>(
+    `select relname as name from pg_class where relnamespace = (select oid from pg_namespace where nspname = :'schema')
+       and relkind in ('r', 'p', 'v', 'm', 'f')`,
   );
-  if (!found[0]?.exists) return;
-  const { rows } = await client.query<{ name: string }>(
-    'select name from public.schema_migrations where name <> all ($1::text[]) order by name',
-    [known],
-  );
-  if (rows.length === 0) return;
+  if (tables.length === 0) return [...known];
+  if (!tables.some(({ name }) => name === 'schema_migrations')) {
+    throw new UnsupportedDatabaseError(
+      `the schema ${schema} has tables that are not of Teamboard (${tables[0]?.name}): set DATABASE_SCHEMA to another.`,
+    );
+  }
+  const { rows } = await client.query<{ name: string }>('select name from :schema.schema_migrations order by name');
+  const later = rows.filter(({ name }) => !known.includes(name));
+  if (later.length === 0) return known.filter((file) => !rows.some(({ name }) => name === file));
   throw new UnsupportedDatabaseError(
-    `the database's schema is of a later version of Teamboard (${rows.map(({ name }) => name).join(', ')}): start that ` +
+    `the database's schema is of a later version of Teamboard (${later.map(({ name }) => name).join(', ')}): start that ` +
       'version, or restore a backup from before it.',
   );
 }

@@ -12,7 +12,7 @@ export function createNameStore(pool: Pool): NameStore {
     async read(userIds) {
       const { rows } = await pool.query<{ id: string; name: string }>({
         name: 'presence-names',
-        text: 'select id, name from users where id = any($1::uuid[])',
+        text: 'select id, name from :schema.users where id = any($1::uuid[])',
         values: [userIds],
       });
       return new Map(rows.map(({ id, name }) => [id, name]));

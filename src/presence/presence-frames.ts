@@ -1,6 +1,8 @@
 // What streams are told of who is there: all of it, or the difference to what they were told before.
 
-import { type Chunk, encodeChunk, type PresentUser, presenceFrame } from '../streams/frame.ts';
+import type { PublicUser } from '../accounts/user.ts';
+import { type Chunk, encodeChunk } from '../streams/wire/frame.ts';
+import { presenceFrame } from './presence-change.ts';
 
 /**
  * So many are named, each in about 80 bytes: on a board of 10,000 people a list of all would be a megabyte for each of
@@ -20,24 +22,25 @@ export function withTotal<Entry>(users: Entry[], total: number): { users: Entry[
   return { users, ...(total > users.length && { total }) };
 }
 
-export function syncChunk(users: ReadonlyMap<string, PresentUser>, total: number): Chunk {
-  return encodeChunk(presenceFrame({ action: 'sync', ...withTotal([...users.values()], total) }));
+export function syncChunk(boardId: string, users: ReadonlyMap<string, PublicUser>, total: number): Chunk {
+  return encodeChunk(presenceFrame({ boardId, action: 'sync', ...withTotal([...users.values()], total) }));
 }
 
 /** @returns the difference as one piece, or a `sync` where that is shorter; undefined when there is none */
 export function changesChunk(
-  before: ReadonlyMap<string, PresentUser>,
-  now: ReadonlyMap<string, PresentUser>,
+  boardId: string,
+  before: ReadonlyMap<string, PublicUser>,
+  now: ReadonlyMap<string, PublicUser>,
   total: number,
 ): Chunk | undefined {
   const joined = [...now.values()].filter(({ id }) => !before.has(id));
   const left = [...before.values()].filter(({ id }) => !now.has(id));
   const changes = joined.length + left.length;
   if (changes === 0) return undefined;
-  if (changes > MANY_CHANGES && changes > now.size / 2) return syncChunk(now, total);
+  if (changes > MANY_CHANGES && changes > now.size / 2) return syncChunk(boardId, now, total);
   const frames = [
-    ...left.map((user) => presenceFrame({ action: 'leave', user })),
-    ...joined.map((user) => presenceFrame({ action: 'join', user })),
+    ...left.map((user) => presenceFrame({ boardId, action: 'leave', user })),
+    ...joined.map((user) => presenceFrame({ boardId, action: 'join', user })),
   ];
   return encodeChunk(frames.join(''));
 }

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { LoggedFailures } from '../background/failures.ts';
 import { isUnavailable } from '../postgres/database-problem.ts';
+import type { Timings } from '../timings.ts';
 import { createNameStore } from './name-store.ts';
 import { Presence } from './presence.ts';
 import { UserNames } from './user-names.ts';
@@ -14,9 +15,14 @@ declare module 'fastify' {
   }
 }
 
-/** @param options `handoverSeconds`: how long a user is waited for whose last stream has ended */
+export interface PresencePluginOptions {
+  /** How long a user is waited for whose last stream has ended. */
+  handoverSeconds: number;
+  timings: Timings['presence'];
+}
+
 export default fastifyPlugin(
-  async (app: FastifyInstance, { handoverSeconds }: { handoverSeconds: number }) => {
+  async (app: FastifyInstance, { handoverSeconds, timings }: PresencePluginOptions) => {
     const { registry, openStreams, pool } = app;
     const names = new UserNames(
       createNameStore(pool),
@@ -31,6 +37,7 @@ export default fastifyPlugin(
     const presence = new Presence({
       registry,
       handoverMs: handoverSeconds * 1000,
+      retryMs: timings.retryMs,
       nameUsers: (userIds) => names.of(userIds),
       log: app.log,
     });

@@ -2,9 +2,9 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { notFound, unavailable } from '../errors.ts';
-import { problemResponses, Timestamp, Uuid, uuidInput } from '../http/schemas.ts';
+import { boardInput, Timestamp, Uuid } from '../http/schemas.ts';
 import { RegistryUnavailable } from '../liveness/stream-registry.ts';
+import { notFound, unavailable } from '../problems/problem.ts';
 import { MOST_NAMED } from './presence-frames.ts';
 
 const PresentOnBoard = Type.Object({
@@ -21,15 +21,16 @@ export const presenceRoutes: FastifyPluginAsyncTypebox<PresenceRouteOptions> = a
   app.get(
     '/boards/:id/presence',
     {
-      onRequest: app.requireSession,
+      onRequest: app.requireCaller,
       schema: {
-        tags: ['The stream'],
+        tags: ['Stream'],
+        operationId: 'getPresence',
         summary: 'Who has the board open, on any node',
         description:
           'Whoever has closed it is missing here at once, and leaves in the streams (event `presence`) a few seconds ' +
           'later, unless he or she comes back. While the nodes cannot reach each other the answer is 503.',
         security: [{ session: [] }],
-        params: Type.Object({ id: uuidInput() }),
+        params: Type.Object({ id: boardInput() }),
         response: {
           200: Type.Object({
             users: Type.Array(PresentOnBoard, { maxItems: MOST_NAMED, description: 'In the order of their ids.' }),
@@ -37,13 +38,12 @@ export const presenceRoutes: FastifyPluginAsyncTypebox<PresenceRouteOptions> = a
               Type.Integer({ description: `How many there are, when there are more than the ${MOST_NAMED} named.` }),
             ),
           }),
-          ...problemResponses(401, 404, 503),
         },
       },
     },
     async (request) => {
       const { id: boardId } = request.params;
-      if (!(await maySee(request.session.user.id, boardId))) throw notFound();
+      if (!(await maySee(request.caller.user.id, boardId))) throw notFound();
       return app.presence.list(boardId).catch((error: unknown) => {
         if (!(error instanceof RegistryUnavailable)) throw error;
         throw unavailable('Who is there is not known at the moment. The streams of the board go on.', error);

@@ -1,15 +1,15 @@
 // Who has which board open: keeps the boards that are open on this node, and answers for all others.
 
 import pLimit from 'p-limit';
+import type { PublicUser } from '../accounts/user.ts';
 import { LoggedFailures } from '../background/failures.ts';
 import { RegistryUnavailable, type StreamRegistry } from '../liveness/stream-registry.ts';
-import type { Logger } from '../logger.ts';
+import type { Logger } from '../logging/logger.ts';
 import { isUnavailable } from '../postgres/database-problem.ts';
-import { backWithinMs, type EndReason } from '../streams/close-reason.ts';
-import type { PresentUser } from '../streams/frame.ts';
+import type { Follower } from '../streams/follower.ts';
 import type { OpenStreamsListener } from '../streams/open-streams.ts';
-import type { Stream } from '../streams/stream.ts';
-import { PresenceBoard } from './presence-board.ts';
+import { backWithinMs, type EndReason } from '../streams/wire/close-reason.ts';
+import { BoardTeller } from './board-teller.ts';
 import { nameable, withTotal } from './presence-frames.ts';
 
 /** After an outage all boards are read anew. Beside that Redis must answer the lease. */
@@ -19,13 +19,15 @@ export interface PresenceOptions {
   registry: StreamRegistry;
   /** How long a user is waited for whose last stream has ended. */
   handoverMs: number;
+  /** See {@link BoardTeller}. */
+  retryMs: number;
   /** @throws when the database is away */
-  nameUsers: (userIds: string[]) => Promise<PresentUser[]>;
+  nameUsers: (userIds: string[]) => Promise<PublicUser[]>;
   log: Logger;
 }
 
 export interface PresentOnBoard {
-  user: PresentUser;
+  user: PublicUser;
   /** How many streams the user has open there. */
   streams: number;
   /** When the oldest of them was opened. */
@@ -34,7 +36,7 @@ export interface PresentOnBoard {
 
 export class Presence implements OpenStreamsListener {
   readonly #options: PresenceOptions;
-  readonly #boards = new Map<string, PresenceBoard>();
+  readonly #boards = new Map<string, BoardTeller>();
   readonly #reads = pLimit(READS_AT_ONCE);
   readonly #failures: LoggedFailures;
   #endListening: (() => void) | undefined;
@@ -64,26 +66,28 @@ export class Presence implements OpenStreamsListener {
     await Promise.all(boards.map((board) => board.stop()));
   }
 
-  opened(stream: Stream): void {
-    const { boardId } = stream;
+  followed(follower: Follower): void {
+    const { boardId } = follower;
     let board = this.#boards.get(boardId);
     if (!board) {
-      board = new PresenceBoard({
+      board = new BoardTeller({
+        boardId,
         handoverMs: this.#options.handoverMs,
+        retryMs: this.#options.retryMs,
         nameUsers: this.#options.nameUsers,
         read: () => this.#readUsers(boardId),
         failures: this.#failures.of(Symbol(boardId)),
       });
       this.#boards.set(boardId, board);
     }
-    board.opened(stream);
+    board.opened(follower);
   }
 
-  ended(stream: Stream, reason: EndReason): void {
-    const board = this.#boards.get(stream.boardId);
-    board?.ended(stream, backWithinMs(reason));
+  left(follower: Follower, reason: EndReason): void {
+    const board = this.#boards.get(follower.boardId);
+    board?.ended(follower, backWithinMs(reason));
     if (!board?.isEmpty) return;
-    this.#boards.delete(stream.boardId);
+    this.#boards.delete(follower.boardId);
     void board.stop();
   }
 
@@ -95,7 +99,7 @@ export class Presence implements OpenStreamsListener {
     const held = await this.#options.registry.list(boardId);
     const streams = new Map(held.map(({ streamId, userId }) => [streamId, userId]));
     // Those that opened a moment ago are on their way to the registry.
-    for (const { id, userId } of this.#boards.get(boardId)?.streams ?? []) streams.set(id, userId);
+    for (const { streamId, userId } of this.#boards.get(boardId)?.followers ?? []) streams.set(streamId, userId);
     const streamsOf = new Map<string, string[]>();
     for (const [streamId, userId] of streams) {
       const own = streamsOf.get(userId);
@@ -119,7 +123,7 @@ function isOutage(error: unknown): boolean {
   return error instanceof RegistryUnavailable || isUnavailable(error);
 }
 
-function describe(user: PresentUser, streamIds: string[]): PresentOnBoard {
+function describe(user: PublicUser, streamIds: string[]): PresentOnBoard {
   // A UUIDv7 begins with the milliseconds at which it was made, and sorts by them.
   const [oldest = ''] = streamIds.sort();
   const since = new Date(Number.parseInt(oldest.slice(0, 8) + oldest.slice(9, 13), 16)).toISOString();

@@ -1,9 +1,9 @@
 // The names of users, by their ids: from memory, and from the database a batch at a time.
 
-import { LRUCache } from 'lru-cache';
 import pLimit from 'p-limit';
+import type { PublicUser } from '../accounts/user.ts';
 import { attempt, type Failures } from '../background/failures.ts';
-import type { PresentUser } from '../streams/frame.ts';
+import { newest } from '../background/newest.ts';
 import type { NameStore } from './name-store.ts';
 
 const MOST_NAMES = 20_000;
@@ -17,7 +17,7 @@ const DELETED = 'Deleted user';
 export class UserNames {
   readonly #store: NameStore;
   readonly #rereading: Failures;
-  readonly #known = new LRUCache<string, { name: string; readAt: number }>({ max: MOST_NAMES });
+  readonly #known = newest<{ name: string; readAt: number }>(MOST_NAMES);
   readonly #lookup = pLimit(QUERIES_AT_ONCE);
 
   /** @param rereading hears how the reading of old names goes, for which nobody waits */
@@ -32,7 +32,7 @@ export class UserNames {
    *
    * @returns in the same order. @throws the error of the database
    */
-  async of(userIds: string[]): Promise<PresentUser[]> {
+  async of(userIds: string[]): Promise<PublicUser[]> {
     const staleBefore = performance.now() - FRESH_MS;
     const names = new Map<string, string>();
     const unknown: string[] = [];

@@ -2,28 +2,30 @@
 
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { AccessWatch, type ReadRemaining } from './access-watch.ts';
-import type { FrameRingsOptions } from './frame-rings.ts';
-import { Hub } from './hub.ts';
+import type { Timings } from '../timings.ts';
+import type { FrameRingsOptions } from './fan-out/frame-rings.ts';
+import { Hub } from './fan-out/hub.ts';
 import { OpenStreams } from './open-streams.ts';
+import type { StreamRefusal } from './opening/stream-limits.ts';
+import type { Stream } from './stream.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
     hub: Hub;
     openStreams: OpenStreams;
-    accessWatch: AccessWatch;
+    /** How many were not opened, by the limit that they met. */
+    streamRefusals: Record<StreamRefusal, number>;
   }
 }
 
 export interface StreamsOptions {
   /** How much of the newest frames is kept in memory. */
   rings: FrameRingsOptions;
-  /** Of the sessions and tokens by which streams are open. */
-  readRemaining: ReadRemaining;
+  timings: Timings['streams'];
 }
 
 export default fastifyPlugin(
-  async (app: FastifyInstance, { rings, readRemaining }: StreamsOptions) => {
+  async (app: FastifyInstance, { rings, timings }: StreamsOptions) => {
     const { listener, eventLog } = app;
     const hub = new Hub({
       log: eventLog,
@@ -31,15 +33,11 @@ export default fastifyPlugin(
       listen: (boardId) => listener.listen(boardId),
       unlisten: (boardId) => listener.unlisten(boardId),
       rings,
+      timings,
     });
-    const accessWatch = new AccessWatch({ readRemaining, log: app.log });
     listener.subscribe({
       onNotification: (boardId, head) => hub.wake(boardId, head),
-      onAccessEnded: (credentialIds) => accessWatch.announced(credentialIds),
-      onConnected: (epoch) => {
-        hub.resume(epoch);
-        accessWatch.recheck();
-      },
+      onConnected: (epoch) => hub.resume(epoch),
     });
     const openStreams = new OpenStreams((error) => app.log.error({ err: error }, 'a listener of the streams failed'));
     openStreams.subscribe({
@@ -48,26 +46,25 @@ export default fastifyPlugin(
       },
       ended: (stream, reason) => {
         const seconds = Math.round((performance.now() - stream.openedAt) / 1000);
-        app.log.info({ ...describe(stream), reason, position: stream.position, seconds }, 'stream closed');
+        const [position] = [...stream.followers].map((follower) => follower.position);
+        const sent = { events: stream.written, bytes: stream.connection.sentBytes };
+        app.log.info({ ...describe(stream), reason, position, seconds, ...sent }, 'stream closed');
       },
     });
     app.decorate('hub', hub);
     app.decorate('openStreams', openStreams);
-    app.decorate('accessWatch', accessWatch);
+    app.decorate('streamRefusals', { user: 0, board: 0, node: 0, address: 0 });
 
-    app.addHook('onReady', async () => {
-      hub.start();
-      accessWatch.start();
-    });
+    app.addHook('onReady', async () => hub.start());
     // Here and not in onClose: the server waits for open responses before it closes, and would wait for ever.
     app.addHook('preClose', async () => openStreams.drain(0));
-    app.addHook('onClose', async () => {
-      await Promise.all([hub.stop(), accessWatch.stop()]);
-    });
+    app.addHook('onClose', async () => hub.stop());
   },
-  { name: 'streams', dependencies: ['events'] },
+  { name: 'streams', dependencies: ['events', 'access'] },
 );
 
-function describe({ id, boardId, userId }: { id: string; boardId: string; userId: string }) {
-  return { streamId: id, boardId, userId };
+/** Of many boards the first. */
+function describe({ id, userId, requestId, followers }: Stream) {
+  const boardIds = [...followers].map((follower) => follower.boardId);
+  return { streamId: id, boardId: boardIds[0], boards: boardIds.length, userId, requestId };
 }

@@ -3,8 +3,8 @@
 import t from 'tap';
 import { AttemptLimits } from '../../src/accounts/attempt-limits.ts';
 import { createPasswords } from '../../src/accounts/passwords.ts';
-import { Problem } from '../../src/errors.ts';
 import { addressKey } from '../../src/http/client-address.ts';
+import { Problem } from '../../src/problems/problem.ts';
 import { type Answer, Client } from '../helpers/client.ts';
 import { startNode, type TestNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
@@ -35,7 +35,11 @@ t.test('the eleventh wrong password from an address within a minute is not even 
   isRefused(await ada.patch('/users/me', change, { 'x-client': '192.0.2.1' }));
   t.equal((await ada.get('/session')).status, 200, 'who is signed in stays so');
   t.equal((await signIn('198.51.100.1', password)).status, 201, 'and the owner comes in from anywhere else');
-  await Promise.all(Array.from({ length: 10 }, () => signIn('192.0.2.2', 'wrong', 'nobody@example.org')));
+  // What is answered with 503, as by a machine that stood still, was no guess.
+  for (let guesses = 0; guesses < 10; ) {
+    const rest = Array.from({ length: 10 - guesses }, () => signIn('192.0.2.2', 'wrong', 'nobody@example.org'));
+    guesses += (await Promise.all(rest)).filter(({ status }) => status === 401).length;
+  }
   isRefused(await signIn('192.0.2.2', 'wrong', 'nobody@example.org'));
 
   const bob = { name: 'Bob', email: 'bob@example.org', password };
@@ -100,16 +104,24 @@ t.test('who knows a password can use it so often, and takes no turns from those 
   await Client.keep(node, { name: 'Ada', email, password });
   const signIn = (account: { email: string }, headers: object) =>
     Client.nobody(node).post('/session', { email: account.email, password }, { ...headers });
-  const rush = Array.from({ length: 70 }, () => signIn(eve, from));
-  const [ada, sameAddress, elsewhere] = await Promise.all([
+  // Seven at once: what is under way counts as a failure, and ten of those are refused for another reason.
+  const rush = async () => {
+    const answers: Answer[] = [];
+    while (answers.length < 70)
+      answers.push(...(await Promise.all(Array.from({ length: 7 }, () => signIn(eve, from)))));
+    return answers;
+  };
+  const startedAt = performance.now();
+  const [rushed, ada, sameAddress, elsewhere] = await Promise.all([
+    rush(),
     signIn({ email }, { 'x-client': '192.0.2.2' }),
     signIn({ email }, from),
     signIn(eve, { 'x-client': '192.0.2.2' }),
-    ...rush,
   ]);
-  t.same([ada?.status, sameAddress?.status, elsewhere?.status], [201, 201, 201], 'it is in nobody else’s way');
-  const refused = (await Promise.all(rush)).filter(({ status }) => status !== 201);
-  t.ok(refused.length > 30 && refused.length <= 40, `${refused.length} of 70, while one comes back each 2 s`);
+  t.same([ada.status, sameAddress.status, elsewhere.status], [201, 201, 201], 'it is in nobody else’s way');
+  const refused = rushed.filter(({ status }) => status !== 201);
+  const cameBack = Math.ceil((performance.now() - startedAt) / 2000);
+  t.ok(refused.length >= 40 - cameBack && refused.length <= 40, `${refused.length} of 70, and ${cameBack} came back`);
   for (const answer of refused) sameProblem(t, answer, 'TB_TOO_MANY_ATTEMPTS');
   const wrong = { email: 'new@example.org', currentPassword: 'wrong' };
   const changes = await Promise.all(Array.from({ length: 8 }, () => page.patch('/users/me', wrong, from)));
@@ -181,7 +193,9 @@ t.test('an address makes so many accounts a minute, by whichever way', async (t)
     t.equal(refused.headers.get('ratelimit-policy'), '"accounts";q=4;w=60');
     t.same(refused.headers.getSetCookie(), []);
   }
-  const [{ count } = { count: 0 }] = await database.sql<{ count: number }>('select count(*)::integer from users');
+  const [{ count } = { count: 0 }] = await database.sql<{ count: number }>(
+    'select count(*)::integer from teamboard.users',
+  );
   t.equal(count, 4);
   t.equal((await nobody.post('/session', account, from)).status, 400, 'signing in is no new account');
   t.equal((await nobody.post('/session', { email: account.email, password }, from)).status, 201);
@@ -215,14 +229,20 @@ t.test(
       }
       return made;
     };
-    await until(async () => (await make()) === 4, 'both to be connected');
-    t.equal(await make(), 4);
+    await until(async () => (await make()) === 4, 'both to be connected, and to count together');
     redis.pause();
     t.equal(await make(), 8, 'a Redis that hangs holds nobody up');
     redis.resume();
     await until(async () => (await make()) === 4, 'both to be connected again');
-    const lines = nodes.flatMap(({ logged }) => logged.filter(({ owner }) => owner === 'account-limit'));
-    t.equal(lines.filter(({ level }) => level === 40).length <= 4, true, 'told once for each outage');
+    for (const { logged } of nodes) {
+      const levels = logged.filter(({ owner }) => owner === 'address-limits').map(({ level }) => level);
+      t.ok(levels.length > 0);
+      t.strictSame(
+        levels,
+        levels.map((_, index) => [40, 30][index % 2]),
+        'each outage is told once, and its end',
+      );
+    }
   },
 );
 
@@ -230,6 +250,7 @@ t.test('an IPv6 client is its network: it has 2^64 addresses', async (t) => {
   for (const [socket, named, key] of [
     ['127.0.0.1', undefined, '127.0.0.1'],
     ['::ffff:192.0.2.1', undefined, '192.0.2.1'],
+    ['::ffff:c000:201', undefined, '192.0.2.1'],
     ['::1', undefined, '0:0:0:0'],
     ['2001:db8:1:2:3:4:5:6', undefined, '2001:db8:1:2'],
     ['2001:db8:1:2::9', undefined, '2001:db8:1:2'],
@@ -247,8 +268,21 @@ t.test('an IPv6 client is its network: it has 2^64 addresses', async (t) => {
   }
 });
 
+t.test('an account that does not exist costs what a wrong password costs', async (t) => {
+  const passwords = createPasswords();
+  const hashed = await passwords.hash(password);
+  const cost = async (known: string | undefined) => {
+    const before = process.cpuUsage();
+    for (let n = 0; n < 5; n += 1) t.equal(await passwords.verify('another', known), false);
+    return process.cpuUsage(before).user / 1000;
+  };
+  const wrongMs = await cost(hashed);
+  const nobodyMs = await cost(undefined);
+  t.ok(nobodyMs > wrongMs / 2 && nobodyMs < wrongMs * 2, `${nobodyMs} ms, and ${wrongMs} ms`);
+});
+
 t.test('three sign in at once; who comes after many that wait is told so', async (t) => {
-  const passwords = await createPasswords();
+  const passwords = createPasswords();
   const hashed = await passwords.hash(password);
   t.equal(await passwords.verify(password, hashed), true);
   t.equal(await passwords.verify('another', hashed), false);
@@ -269,7 +303,7 @@ t.test('three sign in at once; who comes after many that wait is told so', async
 });
 
 t.test('those who make accounts hold up nobody who signs in', async (t) => {
-  const passwords = await createPasswords();
+  const passwords = createPasswords();
   const hashed = await passwords.hash(password);
   const order: string[] = [];
   const made = Array.from({ length: 30 }, () => passwords.hash(password).then(() => order.push('new')));

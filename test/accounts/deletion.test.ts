@@ -19,19 +19,20 @@ const leave = (client: Client, currentPassword?: string): ReturnType<Client['req
     ? client.delete('/users/me')
     : client.request('DELETE', '/users/me', { currentPassword });
 const join = (boardId: string, { user }: Client, role: 'owner' | 'editor' | 'viewer') =>
-  sql('insert into members (board_id, user_id, role) values ($1, $2, $3)', [boardId, user.id, role]);
+  sql('insert into teamboard.members (board_id, user_id, role) values ($1, $2, $3)', [boardId, user.id, role]);
 const boardsOf = async (client: Client) =>
   (await client.get('/boards')).body.boards.map(({ id }: { id: string }) => id).sort();
-const exists = async (client: Client) => (await sql('select from users where id = $1', [client.user.id])).length === 1;
+const exists = async (client: Client) =>
+  (await sql('select from teamboard.users where id = $1', [client.user.id])).length === 1;
 
 /** In which tables a row names the user. */
 async function tracesOf({ user }: Client): Promise<string[]> {
   const tables = await sql<{ name: string }>(
     `select table_name as name from information_schema.tables
-     where table_schema = 'public' and table_type = 'BASE TABLE' order by table_name`,
+     where table_schema = 'teamboard' and table_type = 'BASE TABLE' order by table_name`,
   );
   const found = tables.map(async ({ name }) => {
-    const rows = await sql(`select from ${name} as line where strpos(line::text, $1) > 0`, [user.id]);
+    const rows = await sql(`select from teamboard.${name} as line where strpos(line::text, $1) > 0`, [user.id]);
     return rows.length > 0 ? [name] : [];
   });
   return (await Promise.all(found)).flat();
@@ -45,7 +46,7 @@ async function beside(t: Test, statement: string, request: () => ReturnType<Clie
   await client.query(statement);
   const answer = request();
   const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  await until(async () => (await sql(waiting)).length > 0, 'the request to wait for the transaction', 1500);
+  await until(async () => (await sql(waiting)).length > 0, 'the request to wait for the transaction');
   await client.query('commit');
   return answer;
 }
@@ -136,9 +137,12 @@ t.test('boards of nobody else go too; on the others it is a removal, and the log
     object: { user: { id: ada.user.id, name: 'Deleted user' } },
     actor: { id: ada.user.id, name: 'Deleted user' },
   });
-  const [last] = await sql('select resource, action from board_events where board_id = $1 order by seq desc', [alone]);
+  const [last] = await sql(
+    'select resource, action from teamboard.board_events where board_id = $1 order by seq desc',
+    [alone],
+  );
   t.same(last, { resource: 'board', action: 'deleted' });
-  t.same(await sql('select from items where board_id = $1', [alone]), []);
+  t.same(await sql('select from teamboard.items where board_id = $1', [alone]), []);
 });
 
 t.test('a board that others use keeps its owner: the account stays, whole, until it is handed over', async (t) => {
@@ -176,10 +180,10 @@ t.test('two owners who leave at once leave no board behind, and no board without
     const boards = [await ada.createBoard(), await bob.createBoard(), await ada.createBoard()];
     for (const boardId of boards) {
       for (const each of [ada, bob]) {
-        await sql(`insert into members (board_id, user_id, role) values ($1, $2, 'owner') on conflict do nothing`, [
-          boardId,
-          each.user.id,
-        ]);
+        await sql(
+          `insert into teamboard.members (board_id, user_id, role) values ($1, $2, 'owner') on conflict do nothing`,
+          [boardId, each.user.id],
+        );
       }
     }
     const answers = await Promise.all([leave(ada), leave(bob)]);
@@ -187,14 +191,14 @@ t.test('two owners who leave at once leave no board behind, and no board without
       answers.map(({ status }) => status),
       [204, 204],
     );
-    t.same(await sql('select from boards where id = any($1)', [boards]), []);
+    t.same(await sql('select from teamboard.boards where id = any($1)', [boards]), []);
   }
 });
 
 t.test('somebody who joins in that moment keeps the board, and its owner', async (t) => {
   const [ada, bob] = [await Client.signUp(node, 'Ada'), await Client.signUp(node, 'Bob')];
   const boardId = await ada.createBoard();
-  const statement = `insert into members (board_id, user_id, role) values ('${boardId}', '${bob.user.id}', 'viewer')`;
+  const statement = `insert into teamboard.members (board_id, user_id, role) values ('${boardId}', '${bob.user.id}', 'viewer')`;
   const answer = await beside(t, statement, () => leave(ada));
   sameProblem(t, answer, 'TB_LAST_OWNER', { errors: [{ path: `/boards/${boardId}`, message: 'has no other owner' }] });
   t.same(await boardsOf(bob), [boardId]);
@@ -206,7 +210,7 @@ t.test('an owner who leaves in that moment leaves the board to the one who would
   await join(boardId, bob, 'owner');
   await join(boardId, eve, 'viewer');
   // Ada's look sees Bob as an owner; his removal holds the head of the log until it has committed.
-  const statement = `delete from members where board_id = '${boardId}' and user_id = '${bob.user.id}';
+  const statement = `delete from teamboard.members where board_id = '${boardId}' and user_id = '${bob.user.id}';
                      set constraints all immediate`;
   const answer = await beside(t, statement, () => leave(ada));
   sameProblem(t, answer, 'TB_LAST_OWNER', { errors: [{ path: `/boards/${boardId}`, message: 'has no other owner' }] });
@@ -222,7 +226,7 @@ t.test('what a user does in the moment in which the account goes is refused as f
   ];
   for (const act of acts) {
     const ada = await Client.keep(node, { name: 'Ada', email, password });
-    const statement = `select delete_user(user_id, password_hash) from credentials where user_id = '${ada.user.id}'`;
+    const statement = `select teamboard.delete_user(user_id, password_hash) from teamboard.credentials where user_id = '${ada.user.id}'`;
     const answer = await beside(t, statement, () => act(ada));
     sameProblem(t, answer, 'TB_UNAUTHENTICATED');
     t.match(answer.headers.get('www-authenticate'), 'Bearer');
@@ -232,7 +236,7 @@ t.test('what a user does in the moment in which the account goes is refused as f
 
 t.test('a password that changes in that moment is the one that would have been asked for', async (t) => {
   const ada = await Client.keep(node, { name: 'Ada', email: newEmail(), password });
-  const statement = `update credentials set password_hash = password_hash || 'x' where user_id = '${ada.user.id}'`;
+  const statement = `update teamboard.credentials set password_hash = password_hash || 'x' where user_id = '${ada.user.id}'`;
   sameProblem(t, await beside(t, statement, () => leave(ada, password)), 'TB_WRONG_PASSWORD');
   t.ok(await exists(ada));
 

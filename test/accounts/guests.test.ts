@@ -141,13 +141,16 @@ t.test('the token is 256 random bits, of which the database keeps only the SHA-2
   t.match(one.token, /^[A-Za-z0-9_-]{43}$/);
   t.not(one.token, two.token);
   const hash = createHash('sha256').update(one.token).digest();
-  const rows = await database.sql('select user_id from sessions where token_hash = $1', [hash]);
+  const rows = await database.sql('select user_id from teamboard.sessions where token_hash = $1', [hash]);
   t.same(rows, [{ user_id: one.user.id }]);
   const tables = await database.sql<{ name: string }>(
-    `select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'`,
+    `select table_name as name from information_schema.tables where table_schema = 'teamboard' and table_type = 'BASE TABLE'`,
   );
+  t.ok(tables.length > 5);
   for (const { name } of tables) {
-    const found = await database.sql(`select from ${name} as line where strpos(line::text, $1) > 0`, [one.token]);
+    const found = await database.sql(`select from teamboard.${name} as line where strpos(line::text, $1) > 0`, [
+      one.token,
+    ]);
     t.equal(found.length, 0, `not in ${name}`);
   }
   for (const secret of [one.token, two.token]) t.notMatch(JSON.stringify(node.logged), secret, 'nor in the log');
@@ -162,9 +165,11 @@ t.test('a session that has ended signs nobody in, at that very moment and everyw
   const other = await startNode(t, database.url);
   const at = ({ url }: TestNode) => fetch(`${url}/boards`, { headers: { cookie: pair } }).then(({ status }) => status);
   t.same([await at(node), await at(other)], [200, 200]);
-  await database.sql(`update sessions set expires_at = now() + interval '1 minute' where user_id = $1`, [user.id]);
+  await database.sql(`update teamboard.sessions set expires_at = now() + interval '1 minute' where user_id = $1`, [
+    user.id,
+  ]);
   t.same([await at(node), await at(other)], [200, 200]);
-  await database.sql('update sessions set expires_at = now() where user_id = $1', [user.id]);
+  await database.sql('update teamboard.sessions set expires_at = now() where user_id = $1', [user.id]);
   t.same([await at(node), await at(other)], [401, 401]);
   sameProblem(t, await request('GET', '/session', pair), 'TB_UNAUTHENTICATED');
   sameProblem(t, await request('DELETE', '/session', pair), 'TB_UNAUTHENTICATED');
@@ -173,7 +178,7 @@ t.test('a session that has ended signs nobody in, at that very moment and everyw
 t.test('signing out ends this session, voids the cookie and leaves the account and its other sessions', async (t) => {
   const { pair, user } = await signUp(node);
   await database.sql(
-    `insert into sessions (token_hash, user_id, expires_at) values (sha256('another'), $1, now() + interval '1 day')`,
+    `insert into teamboard.sessions (token_hash, user_id, expires_at) values (sha256('another'), $1, now() + interval '1 day')`,
     [user.id],
   );
   const answer = await request('DELETE', '/session', pair);
@@ -221,8 +226,8 @@ t.test('a name is trimmed, and is there', async (t) => {
   const faults: Array<[unknown, string, string | RegExp]> = [
     [{}, '/name', 'is missing'],
     [{ name: '' }, '/name', /fewer than 1/],
-    [{ name: ' ' }, '/name', /pattern/],
-    [{ name: '\t\n\u00a0\u3000\u2028\ufeff' }, '/name', /pattern/],
+    [{ name: ' ' }, '/name', /one line/],
+    [{ name: '\t\n\u00a0\u3000\u2028\ufeff' }, '/name', /one line/],
     [{ name: '👋'.repeat(101) }, '/name', /more than 100/],
     [{ name: 5 }, '/name', 'must be string'],
     [{ name: null }, '/name', 'must be string'],

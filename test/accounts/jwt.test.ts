@@ -1,24 +1,24 @@
 // Users of other applications, by the JWTs that those make (threats 1, 5 and 7).
 
-import { execFile } from 'node:child_process';
 import { createHmac, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
 import { type JWK, UnsecuredJWT } from 'jose';
 import t from 'tap';
 import { IssuerKeys } from '../../src/accounts/issuer-keys.ts';
-import { readJwtIssuers } from '../../src/jwt-issuers.ts';
+import { createJwtVerifier } from '../../src/accounts/jwt-verifier.ts';
+import { timings as real } from '../../src/timings.ts';
 import { AUDIENCE, makeKeyPair, secretIssuer, sign, startKeyServer } from '../helpers/application.ts';
 import { Client } from '../helpers/client.ts';
+import { complaintsOf } from '../helpers/complaints.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { openBoard } from '../helpers/open-board.ts';
 import { sameProblem } from '../helpers/problem.ts';
-import { readProjectFile, root } from '../helpers/project.ts';
+import { timings } from '../helpers/timings.ts';
 import { until } from '../helpers/until.ts';
 
 const database = await useDatabase(t);
@@ -35,7 +35,7 @@ const node = await startNode(t, database.url, {
 const nobody = Client.nobody(node);
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const inSeconds = (seconds: number) => Math.floor(Date.now() / 1000) + seconds;
-const users = async () => (await database.sql('select from users')).length;
+const users = async () => (await database.sql('select from teamboard.users')).length;
 
 t.test('a JWT opens every route, the stream too, and is a user from its first sight on', async (t) => {
   for (const [signer, issuer] of [
@@ -59,7 +59,7 @@ t.test('a JWT opens every route, the stream too, and is a user from its first si
     const { data } = await stream.next('changed');
     t.same([data.id, data.actor], [item.id, { id, name: 'Ada' }]);
     stream.close();
-    t.same(await database.sql('select issuer, subject from identities where user_id = $1', [id]), [
+    t.same(await database.sql('select issuer, subject from teamboard.identities where user_id = $1', [id]), [
       { issuer, subject: sub },
     ]);
   }
@@ -105,7 +105,7 @@ t.test('a JWT that is no good is 401 like any wrong token, and makes nobody', as
     'an end that is no number': await sign(app.signer, { ...good, exp: '2099-01-01' }),
     'an end beyond all years': await sign(app.signer, { ...good, exp: 1e15 }),
     expired: await sign(app.signer, { ...good, exp: now - 10 }),
-    'not yet valid': await sign(app.signer, { ...good, nbf: now + 60 }),
+    'not yet valid': await sign(app.signer, { ...good, nbf: now + 3600 }),
     'no subject': await sign(app.signer, { ...good, sub: undefined }),
     'an empty subject': await sign(app.signer, { ...good, sub: '' }),
     'a subject that is a number': await sign(app.signer, { ...good, sub: 17 }),
@@ -127,8 +127,12 @@ t.test('a JWT that is no good is 401 like any wrong token, and makes nobody', as
     }
   }
   t.equal(await users(), before);
-  const fits = await sign(app.signer, { ...good, exp: now - 2, nbf: now + 3, sub: 'x'.repeat(255) });
-  t.equal((await nobody.get('/session', bearer(fits))).status, 200, 'clocks may be five seconds apart');
+  // Signed anew each time: on its way it comes nearer to what is too late.
+  const isGood = async () => {
+    const fits = await sign(app.signer, { ...good, exp: inSeconds(-2), nbf: inSeconds(3), sub: 'x'.repeat(255) });
+    return (await nobody.get('/session', bearer(fits))).status === 200;
+  };
+  await until(isGood, 'one that is good, as clocks may be five seconds apart');
 });
 
 t.test('a `crit` that nobody knows is refused, whatever signs it', async (t) => {
@@ -198,7 +202,7 @@ t.test('the name is the one that the application has, by its newest token', asyn
     (
       await database.sql(
         `select users.xmin::text as "user", identities.xmin::text as identity
-         from users join identities on user_id = id where id = $1`,
+         from teamboard.users join teamboard.identities on user_id = id where id = $1`,
         [id],
       )
     )[0];
@@ -232,16 +236,15 @@ t.test('the name is the one that the application has, by its newest token', asyn
 t.test('while the database takes no writes, users whom it knows are as good as before', async (t) => {
   const jwt = (claims: object) => sign(app.signer, { iss, sub: 'read only', ...claims });
   await nobody.get('/session', bearer(await jwt({ name: 'Ada', iat: inSeconds(-60) })));
-  await database.sql(`create function refuse() returns trigger language plpgsql as
+  await database.sql(`create function teamboard.refuse() returns trigger language plpgsql as
     $$ begin raise 'disk full' using errcode = 'disk_full'; end $$`);
-  await database.sql('create trigger refuse before update on identities for each row execute function refuse()');
+  await database.sql(
+    'create trigger refuse before update on teamboard.identities for each row execute function teamboard.refuse()',
+  );
   const later = bearer(await jwt({ name: 'Ada L.' }));
   t.equal((await nobody.get('/session', later)).body.user.name, 'Ada');
-  t.match(
-    node.logged.filter(({ level }) => Number(level) >= 40),
-    [{ reason: 'disk full' }],
-  );
-  await database.sql('drop trigger refuse on identities');
+  t.match(complaintsOf(node), [{ reason: 'disk full' }]);
+  await database.sql('drop trigger refuse on teamboard.identities');
   t.equal((await nobody.get('/session', later)).body.user.name, 'Ada L.');
 });
 
@@ -281,7 +284,9 @@ t.test('new keys are good without a restart, from an address and from a file', a
     await writeFile(path, JSON.stringify({ keys: pairs.map(({ publicJwk }) => publicJwk) }));
   };
   await show(rsa);
+  const startedAt = performance.now();
   const rotating = await startNode(t, database.url, {
+    timings,
     jwtIssuers: [
       { issuer: iss, audience: AUDIENCE, keys: server.url },
       { issuer: idp, audience: AUDIENCE, keys: pathToFileURL(path) },
@@ -292,28 +297,29 @@ t.test('new keys are good without a restart, from an address and from a file', a
     return (await Client.nobody(rotating).get('/session', bearer(jwt))).status;
   };
   for (const issuer of [iss, idp]) t.same([await status(issuer, rsa), await status(issuer, ec)], [200, 401]);
-  t.equal(server.requests, 1, 'an unknown key is no reason to ask again at once');
   await show(rsa, ec);
   for (const issuer of [iss, idp]) {
     await until(async () => (await status(issuer, ec)) === 200, `the new key of ${issuer}`);
     t.equal(await status(issuer, rsa), 200);
   }
-  t.equal(server.requests, 2);
+  // An unknown key is no reason to ask again at once.
+  const most = 1 + (performance.now() - startedAt) / timings.issuerKeys.cooldownMs;
+  t.ok(server.requests >= 2 && server.requests <= most, `asked ${server.requests} times, of ${most}`);
 });
 
 t.test('keys that cannot be read: 503, streams come back, one line in the log; known ones stay good', async (t) => {
   const server = await startKeyServer(t, rsa);
   const jwtIssuers = [{ issuer: idp, audience: AUDIENCE, keys: server.url }];
-  const known = await startNode(t, database.url, { jwtIssuers });
+  const known = await startNode(t, database.url, { jwtIssuers, timings });
   const jwt = await sign(rsa, { iss: idp, sub: 'away' });
   const ada = await Client.bearing(known, jwt);
   const boardId = await ada.createBoard();
   await server.stop();
-  const cold = await startNode(t, database.url, { jwtIssuers });
+  const cold = await startNode(t, database.url, { jwtIssuers, timings });
   for (let n = 0; n < 20; n += 1) {
     const refused = await ada.at(cold).get('/session');
     sameProblem(t, refused, 'TB_UNAVAILABLE');
-    t.equal(refused.headers.get('retry-after'), '2');
+    t.equal(refused.headers.get('retry-after'), `${Math.ceil(timings.issuerKeys.retryMs / 1000)}`);
     const stream = await openStream(t, cold.url, boardId, ada);
     await stream.end();
     t.equal(stream.status, 200, 'an EventSource comes back');
@@ -323,13 +329,14 @@ t.test('keys that cannot be read: 503, streams come back, one line in the log; k
   const unknown = await sign({ ...rsa, kid: 'rsa-2' }, { iss: idp, sub: 'away' });
   await until(async () => (await ada.get('/session', bearer(unknown))).status === 503, 'a key that may be new');
   for (const each of [cold, known]) {
-    const warnings = each.logged.filter(({ level }) => Number(level) >= 40);
-    t.match(warnings, [{ issuer: idp, reason: /ECONNREFUSED/ }], 'once for the outage');
+    const warnings = complaintsOf(each).filter(({ issuer }) => issuer === idp);
+    t.match(warnings, [{ reason: /ECONNREFUSED/ }], 'once for the outage');
     t.equal(warnings.length, 1);
   }
   await server.start();
   await until(async () => (await ada.at(cold).get('/session')).status === 200, 'the keys');
-  t.match(cold.logged.at(-1), { issuer: idp, msg: 'the keys of an issuer of JWTs can be read again' });
+  const told = cold.logged.filter(({ issuer }) => issuer === idp);
+  t.match(told.at(-1), { msg: 'the keys of an issuer of JWTs can be read again' });
 });
 
 t.test('when keys are read again', async (t) => {
@@ -340,7 +347,7 @@ t.test('when keys are read again', async (t) => {
     warn: (_: object, line: string) => void lines.push(line),
   };
   let now = 0;
-  const keys = new IssuerKeys({ issuer: idp, source: server.url, log, now: () => now });
+  const keys = new IssuerKeys({ issuer: idp, source: server.url, log, timings: real.issuerKeys, now: () => now });
   const find = async (kid: string) =>
     keys.find({ alg: kid === 'ec-1' ? 'ES256' : 'RS256', kid }, { payload: '', signature: '' });
   const codeOf = (error: { code: string }) => error.code;
@@ -368,7 +375,8 @@ t.test('when keys are read again', async (t) => {
   await find('ec-1');
   await until(() => lines.length === 1, 'the failure of what was read beside the request');
   now += 1;
-  t.equal(await find('ec-1').catch(codeOf), 'TB_UNAVAILABLE', 'they are good for a day');
+  const away = await find('ec-1').catch((error) => error);
+  t.match(away, { code: 'TB_UNAVAILABLE', headers: { 'retry-after': '2' } }, 'they are good for a day');
   await server.start();
   const asked = server.requests;
   t.equal(await find('ec-1').catch(codeOf), 'TB_UNAVAILABLE');
@@ -395,7 +403,12 @@ t.test('what is no key set is believed by nobody', async (t) => {
     server.answer(answer);
     const warnings: object[] = [];
     const log = { info: () => {}, warn: (details: object) => void warnings.push(details) };
-    const keys = new IssuerKeys({ issuer: idp, source: server.url, log });
+    const keys = new IssuerKeys({
+      issuer: idp,
+      source: server.url,
+      log,
+      timings: { ...real.issuerKeys, answerMs: 300 },
+    });
     const find = async () => keys.find({ alg: 'RS256', kid: 'rsa-1' }, { payload: '', signature: '' });
     await t.rejects(find(), { code: 'TB_UNAVAILABLE', isLogged: true }, about);
     t.match(warnings, [{ issuer: idp, reason: /\S/ }]);
@@ -403,17 +416,33 @@ t.test('what is no key set is believed by nobody', async (t) => {
   t.equal(elsewhere.requests, 0, 'no redirect was followed');
 });
 
-t.test('the example of the README works', async (t) => {
-  const readme = readProjectFile('README.md');
-  const section = readme.split(/^## /m).find((text) => text.startsWith("Your application's own users")) ?? '';
-  const [settings = '', session = ''] = [...section.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, text]) => text);
-  const [, setting] = /JWT_ISSUERS='(.*?)'/.exec(settings) ?? [];
-  const example = await startNode(t, database.url, { jwtIssuers: readJwtIssuers(setting) });
-  const script = session.replaceAll('http://127.0.0.1:3000', example.url);
-  t.not(script, session);
-  const { stdout } = await promisify(execFile)('bash', ['-ec', script], {
-    cwd: root,
+t.test('the operator is told why each token is no good, whatever is wrong with it', async (t) => {
+  const told: string[] = [];
+  const log = { info: () => {}, warn: () => {} };
+  const verify = createJwtVerifier([app.config], {
+    log,
+    onRefusal: (reason) => void told.push(reason),
+    timings: real.issuerKeys,
   });
-  t.match(stdout, /"user":\{"id":"[0-9a-f-]{36}","name":"Ada","guest":false,"email":null/);
-  t.match(stdout, /"board":\{/);
+  const sub = 'nobody';
+  const refusals: Array<[token: string, reason: RegExp]> = [
+    [
+      await sign(app.signer, { iss: 'https://unknown.example', sub }),
+      /^"iss" is "https:\/\/unknown\.example".*JWT_ISSUERS/,
+    ],
+    [await sign(app.signer, { iss: `https://${'x'.repeat(5000)}`, sub }), /^.{1,400}$/],
+    [await sign(app.signer, { sub }), /^it has no "iss"/],
+    ['a.b.c', /^it is no JWT$/],
+    ['opaque', /^it is no JWT$/],
+    [await sign(app.signer, { iss, sub, aud: 'another' }), /"aud"/],
+    [await sign(app.signer, { iss, sub, exp: inSeconds(-60) }), /"exp"/],
+    [await sign(stranger, { iss, sub }), /"alg"/],
+    [await sign(app.signer, { iss, sub: '' }), /"sub"/],
+  ];
+  for (const [token, reason] of refusals) {
+    told.length = 0;
+    t.equal(await verify(token), undefined, String(reason));
+    t.equal(told.length, 1, 'one line');
+    t.match(told[0], reason);
+  }
 });

@@ -3,6 +3,7 @@
 import t, { type Test } from 'tap';
 import { createGuestStore, type GuestPosition } from '../../src/accounts/guest-store.ts';
 import { type Answer, Client } from '../helpers/client.ts';
+import { complaintsOf } from '../helpers/complaints.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
 import { until } from '../helpers/until.ts';
@@ -49,7 +50,7 @@ t.test('a user makes so many boards, also with many requests at once', async (t)
   const make = (key?: string) => ada.post('/boards', { name: 'Plans' }, key ? { 'idempotency-key': key } : {});
   const first = await make('first');
   expectLimit(t, await Promise.all(Array.from({ length: RUSH }, () => make())), 2, /3 boards/);
-  t.equal(await count('select count(*)::integer as n from boards where created_by = $1', ada.user.id), 3);
+  t.equal(await count('select count(*)::integer as n from teamboard.boards where created_by = $1', ada.user.id), 3);
   t.equal((await make('first')).headers.get('idempotent-replayed'), 'true', 'a repeat is told what it has made');
 
   const bob = await Client.signUp(node, 'Bob');
@@ -75,22 +76,22 @@ t.test('a board has so many members, by whichever way they come', async (t) => {
       : ada.post(`/boards/${boardId}/members`, { userId: guest.user.id, role: 'viewer' }),
   );
   expectLimit(t, await Promise.all(answers), 3, /4 members/);
-  t.equal(await count('select count(*)::integer as n from members where board_id = $1', boardId), 4);
+  t.equal(await count('select count(*)::integer as n from teamboard.members where board_id = $1', boardId), 4);
   const [{ uses } = { uses: 0 }] = await database.sql<{ uses: number }>(
-    'select uses from invites where board_id = $1',
+    'select uses from teamboard.invites where board_id = $1',
     [boardId],
   );
-  const editors = `select count(*)::integer as n from members where board_id = $1 and role = 'editor'`;
+  const editors = `select count(*)::integer as n from teamboard.members where board_id = $1 and role = 'editor'`;
   t.equal(uses, await count(editors, boardId), 'who was not let in has used nothing up');
   t.equal((await ada.patch(`/boards/${boardId}/members/${ada.user.id}`, { role: 'owner' })).status, 200);
 
   await database.sql(
-    `with other as (insert into users (name, guest) values ('Eve', false) returning id)
-     insert into members (board_id, user_id, role) select $1, id, 'viewer' from other`,
+    `with other as (insert into teamboard.users (name, guest) values ('Eve', false) returning id)
+     insert into teamboard.members (board_id, user_id, role) select $1, id, 'viewer' from other`,
     [boardId],
   );
   t.equal(
-    await count('select count(*)::integer as n from members where board_id = $1', boardId),
+    await count('select count(*)::integer as n from teamboard.members where board_id = $1', boardId),
     5,
     'another service may go past it',
   );
@@ -108,12 +109,12 @@ t.test('a board has so many open invites; one that has ended is none', async (t)
   expectLimit(t, [await invite()], 0, /3 open invites/);
   t.equal((await (await Client.signUp(node)).post(`/invites/${token}/accept`, undefined)).status, 200);
   t.equal((await invite()).status, 201, 'one that is used up');
-  await database.sql('update invites set expires_at = now() where id = $1', [expired.id]);
+  await database.sql('update teamboard.invites set expires_at = now() where id = $1', [expired.id]);
   t.equal((await invite()).status, 201, 'one that has expired');
   const bob = await Client.signUp(node, 'Bob');
   const member = `/boards/${boardId}/members/${bob.user.id}`;
   await ada.post(`/boards/${boardId}/members`, { userId: bob.user.id, role: 'owner' });
-  await database.sql('update invites set created_by = $2 where board_id = $1 and revoked_at is null', [
+  await database.sql('update teamboard.invites set created_by = $2 where board_id = $1 and revoked_at is null', [
     boardId,
     bob.user.id,
   ]);
@@ -133,21 +134,25 @@ t.test('a user has so many tokens, and the oldest session ends for the next', as
   t.equal((await make()).status, 201);
 
   await database.sql(
-    `insert into sessions (token_hash, user_id, created_at, expires_at)
+    `insert into teamboard.sessions (token_hash, user_id, created_at, expires_at)
      select sha256(n::text::bytea), $1, now() - interval '1 day', now() + interval '1 day' from generate_series(1, 120) n`,
     [ada.user.id],
   );
   const { status } = await Client.nobody(node).post('/session', account);
   t.equal(status, 400, 'no name belongs there');
   await Client.nobody(node).post('/session', { email: account.email, password: account.password });
-  t.equal(await count('select count(*)::integer as n from sessions where user_id = $1', ada.user.id), 100);
+  t.equal(await count('select count(*)::integer as n from teamboard.sessions where user_id = $1', ada.user.id), 100);
   t.equal((await ada.get('/session')).status, 200, 'the newer ones stay');
 });
 
 t.test('a guest whom nobody can be any more goes, with what nobody else would miss', async (t) => {
   const age = (user: { id: string }, days: number) =>
-    database.sql(`update users set created_at = now() - make_interval(days => $2) where id = $1`, [user.id, days]);
-  const signOut = (user: { id: string }) => database.sql('delete from sessions where user_id = $1', [user.id]);
+    database.sql(`update teamboard.users set created_at = now() - make_interval(days => $2) where id = $1`, [
+      user.id,
+      days,
+    ]);
+  const signOut = (user: { id: string }) =>
+    database.sql('delete from teamboard.sessions where user_id = $1', [user.id]);
   const old = async (name: string) => {
     const client = await Client.signUp(node, name);
     await age(client.user, 31);
@@ -157,7 +162,7 @@ t.test('a guest whom nobody can be any more goes, with what nobody else would mi
   const itsBoard = await gone.createBoard();
   await gone.post(`/boards/${itsBoard}/items`, { text: 'alone' });
   const expired = await old('expired');
-  await database.sql('update sessions set expires_at = now() where user_id = $1', [expired.user.id]);
+  await database.sql('update teamboard.sessions set expires_at = now() where user_id = $1', [expired.user.id]);
 
   const signedIn = await old('signed in');
   const young = await Client.signUp(node, 'young');
@@ -181,36 +186,36 @@ t.test('a guest whom nobody can be any more goes, with what nobody else would mi
     pages += 1;
   } while (after && pages < 1000);
   t.ok(pages > 5);
-  const left = await database.sql<{ id: string }>('select id from users');
+  const left = await database.sql<{ id: string }>('select id from teamboard.users');
   const isThere = ({ user }: Client) => left.some(({ id }) => id === user.id);
   t.same([gone, expired].map(isThere), [false, false]);
   t.same([signedIn, young, withToken, owner, member, lasting].map(isThere), Array(6).fill(true));
-  t.equal(await count('select count(*)::integer as n from boards where id = $1', itsBoard), 0);
+  t.equal(await count('select count(*)::integer as n from teamboard.boards where id = $1', itsBoard), 0);
   t.equal((await signedIn.get('/session')).status, 200);
 
   const next = await old('next');
   await signOut(next.user);
   const other = await startNode(t, database.url, { guestDays: 30 });
   await until(
-    async () => (await database.sql('select from users where id = $1', [next.user.id])).length === 0,
+    async () => (await database.sql('select from teamboard.users where id = $1', [next.user.id])).length === 0,
     'a node to remove it by itself',
   );
-  t.equal(other.logged.filter(({ level }) => Number(level) >= 40).length, 0);
+  t.equal(complaintsOf(other).length, 0);
 });
 
 t.test('a guest who cannot be removed keeps none of the others', async (t) => {
   await database.sql(
-    `create function refuse_removal() returns trigger language plpgsql as $$
+    `create function teamboard.refuse_removal() returns trigger language plpgsql as $$
      begin raise 'it takes too long' using errcode = 'query_canceled'; end $$`,
   );
   await database.sql(
-    `create trigger refuse_removal before delete on users for each row when (old.name = 'stuck')
-     execute function refuse_removal()`,
+    `create trigger refuse_removal before delete on teamboard.users for each row when (old.name = 'stuck')
+     execute function teamboard.refuse_removal()`,
   );
-  t.teardown(() => database.sql('drop function refuse_removal() cascade'));
+  t.teardown(() => database.sql('drop function teamboard.refuse_removal() cascade'));
   const add = (name: string, days: number) =>
     database.sql(
-      `insert into users (id, name, guest, created_at) values (uuid_v7(), $1, true, now() - make_interval(days => $2))`,
+      `insert into teamboard.users (id, name, guest, created_at) values (teamboard.uuid_v7(), $1, true, now() - make_interval(days => $2))`,
       [name, days],
     );
   for (const [name, days] of [
@@ -220,12 +225,15 @@ t.test('a guest who cannot be removed keeps none of the others', async (t) => {
   ] as const) {
     await add(name, days);
   }
-  const { logged } = await startNode(t, database.url, { guestDays: 30 });
-  const named = (name: string) => count('select count(*)::integer as n from users where name = $1', name);
-  const warnings = () => logged.filter(({ level }) => Number(level) >= 40);
+  const removing = await startNode(t, database.url, { guestDays: 30 });
+  const named = (name: string) => count('select count(*)::integer as n from teamboard.users where name = $1', name);
+  const warnings = () => complaintsOf(removing);
   await until(async () => (await named('later')) === 0, 'the guest between them to go');
   await until(() => warnings().length > 0, 'the node to tell of the others');
   t.match(warnings(), [{ owner: 'guest-removal' }]);
   t.equal(await named('stuck'), 2);
-  await until(() => logged.some(({ msg }) => msg === 'unused guests are removed again'), 'the walk to come to its end');
+  await until(
+    () => removing.logged.some(({ msg }) => msg === 'unused guests are removed again'),
+    'the walk to come to its end',
+  );
 });

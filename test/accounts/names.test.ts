@@ -2,8 +2,9 @@
 
 import fc from 'fast-check';
 import t from 'tap';
-import { cleanName, nameInput } from '../../src/name.ts';
+import { cleanName, nameInput } from '../../src/http/name.ts';
 import { Client } from '../helpers/client.ts';
+import { cpuMs } from '../helpers/cpu-time.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
 
@@ -18,7 +19,7 @@ const isText = (code: number) => code > 0 && (code < 0xd800 || code > 0xdfff) &&
 /** @returns which of the texts the database takes for names */
 async function areNames(texts: string[]): Promise<boolean[]> {
   const rows = await database.sql<{ fits: boolean }>(
-    'select is_name(name) as fits from unnest($1::text[]) with ordinality as given (name, place) order by place',
+    'select teamboard.is_name(name) as fits from unnest($1::text[]) with ordinality as given (name, place) order by place',
     [texts],
   );
   return rows.map(({ fits }) => fits);
@@ -88,15 +89,16 @@ t.test('users, boards and tokens have names of one line that show something', as
     }
   }
   for (const table of ['users', 'boards', 'tokens']) {
-    await t.rejects(database.sql(`update ${table} set name = E'a\\nb'`), { message: `${table}_name` });
+    await t.rejects(database.sql(`update teamboard.${table} set name = E'a\\nb'`), { message: `${table}_name` });
   }
 });
 
 t.test('a text that is no name costs no more than its length', async (t) => {
   const parts = [' ', '\n', 'a', 'a ', ' \u200b', '\u200b', '\u00a0\u3000a'];
-  const start = performance.now();
-  for (const part of parts) {
-    for (const end of ['', '\0', '\n\0', 'a\0']) pattern.test(part.repeat(250_000 / part.length) + end);
-  }
-  t.ok(performance.now() - start < 1500, `${Math.round(performance.now() - start)} ms for 28 texts of 250 KB`);
+  const ms = cpuMs(() => {
+    for (const part of parts) {
+      for (const end of ['', '\0', '\n\0', 'a\0']) pattern.test(part.repeat(250_000 / part.length) + end);
+    }
+  });
+  t.ok(ms < 1500, `${Math.round(ms)} ms for 28 texts of 250 KB`);
 });

@@ -30,7 +30,7 @@ t.test('a token is shown once, and kept as its SHA-256', async (t) => {
   const { body } = await ada.get('/tokens');
   t.same(body, { tokens: [token] });
   const hash = createHash('sha256').update(secret).digest();
-  t.same(await database.sql('select id from tokens where token_hash = $1', [hash]), [{ id: token.id }]);
+  t.same(await database.sql('select id from teamboard.tokens where token_hash = $1', [hash]), [{ id: token.id }]);
 
   const other = await makeToken(ada, { name: 'x', expiresInDays: 7 });
   t.not(other.secret, secret);
@@ -99,7 +99,7 @@ t.test('a token that was deleted or has expired opens nothing', async (t) => {
   t.equal((await nobody.get('/session', bearer(deleted.secret))).status, 200);
   t.equal((await ada.delete(path)).status, 204);
   sameProblem(t, await ada.delete(path), 'TB_NOT_FOUND');
-  await database.sql('update tokens set expires_at = now() where id = $1', [expired.token.id]);
+  await database.sql('update teamboard.tokens set expires_at = now() where id = $1', [expired.token.id]);
   for (const { secret } of [deleted, expired]) {
     sameProblem(t, await nobody.get('/session', bearer(secret)), 'TB_UNAUTHENTICATED');
   }
@@ -142,7 +142,7 @@ t.test('what a token may be, and how many', async (t) => {
     t.equal(answer.body.errors[0].path, path);
   }
   await database.sql(
-    `insert into tokens (user_id, token_hash, name, expires_at)
+    `insert into teamboard.tokens (user_id, token_hash, name, expires_at)
      select $1, sha256(n::text::bytea), 'n', case n when 1 then now() end from generate_series(1, 50) n`,
     [ada.user.id],
   );

@@ -26,7 +26,9 @@ t.test('POST /users makes an account and signs in', async (t) => {
   t.same((await nobody.after(answer).get('/session')).body.user, user);
   t.match(answer.headers.getSetCookie()[0], /^tb_session=[\w-]{43}; Max-Age=7776000; Path=\/; HttpOnly; SameSite=Lax$/);
 
-  const [stored] = await database.sql('select email, password_hash from credentials where user_id = $1', [user.id]);
+  const [stored] = await database.sql('select email, password_hash from teamboard.credentials where user_id = $1', [
+    user.id,
+  ]);
   t.match(stored, {
     email: account.email,
     password_hash: /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/,
@@ -45,7 +47,7 @@ t.test('an email is of one account, however it is written and however many come 
     t.same(answer.headers.getSetCookie(), [], 'nobody is signed in');
   }
   for (const spelling of spellings) t.equal((await signIn(spelling)).status, 201, JSON.stringify(spelling));
-  t.equal((await database.sql(`select from users where name = 'A'`)).length, 1, 'and no user is left over');
+  t.equal((await database.sql(`select from teamboard.users where name = 'A'`)).length, 1, 'and no user is left over');
 });
 
 t.test('what an email and a password may be', async (t) => {
@@ -78,7 +80,7 @@ t.test('what an email and a password may be', async (t) => {
     [{ password: 'x'.repeat(1025) }, '/password', /more than 1024/],
     [{ password: '🔑'.repeat(257) }, '/password', 'must NOT have more than 1024 bytes'],
     [{ password: 12345678 }, '/password', 'must be string'],
-    [{ name: ' ' }, '/name', /pattern/],
+    [{ name: ' ' }, '/name', /one line/],
     [{ guest: true }, '/guest', 'is not a field that is known here'],
     [{ id: '018f' }, '/id', 'is not a field that is known here'],
   ];
@@ -142,7 +144,7 @@ t.test('a wrong pair gets the same answer in the same time whichever part is wro
   ]);
   t.equal(answers.size, 1, [...answers].join('\n'));
 
-  // Interleaved, so that what else the machine does meets both.
+  // In turns, and the fastest of each, so that what else the machine does meets neither.
   const fresh = await startNode(t, database.url);
   const client = Client.nobody(fresh);
   const times: Record<'known' | 'unknown', number[]> = { known: [], unknown: [] };
@@ -156,7 +158,7 @@ t.test('a wrong pair gets the same answer in the same time whichever part is wro
       times[kind].push(performance.now() - start);
     }
   }
-  const [known, unknown] = [median(times.known), median(times.unknown)];
+  const [known, unknown] = [Math.min(...times.known), Math.min(...times.unknown)];
   t.comment(`known ${known.toFixed(1)} ms, unknown ${unknown.toFixed(1)} ms`);
   t.ok(unknown > known / 3 && unknown < known * 3, `${known} ms against ${unknown} ms`);
 });
@@ -258,25 +260,28 @@ t.test('no secret reaches the log or a table', async (t) => {
   await nobody.get('/session', { authorization: `${bearer.authorization}x` });
   await ada.patch('/users/me', { password: `new-${canary}`, currentPassword: 'wrong' });
   // Faults of the server log the most.
-  await database.sql('alter table boards rename column layout to hidden');
+  await database.sql('alter table teamboard.boards rename column layout to hidden');
   t.equal((await ada.post('/boards', { name: 'x' })).status, 500);
   t.equal((await ada.post('/boards', { name: 'x' }, bearer)).status, 500);
-  await database.sql('alter table boards rename column hidden to layout');
-  await database.sql('alter table credentials rename column password_hash to hidden');
+  await database.sql('alter table teamboard.boards rename column hidden to layout');
+  await database.sql('alter table teamboard.credentials rename column password_hash to hidden');
   t.equal((await signIn(account.email, canary)).status, 500);
-  await database.sql('alter table credentials rename column hidden to password_hash');
+  await database.sql('alter table teamboard.credentials rename column hidden to password_hash');
 
   const secrets = [canary, token.slice(3), ada.cookie.split('=')[1] ?? ''];
   const log = JSON.stringify(node.logged);
   t.match(log, 'request failed');
   const tables = await database.sql<{ name: string }>(
-    `select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'`,
+    `select table_name as name from information_schema.tables where table_schema = 'teamboard' and table_type = 'BASE TABLE'`,
   );
+  t.ok(tables.length > 5);
   for (const secret of secrets) {
     t.ok(secret.length > 10);
     t.notMatch(log, secret);
     for (const { name } of tables) {
-      const found = await database.sql(`select from ${name} as line where strpos(line::text, $1) > 0`, [secret]);
+      const found = await database.sql(`select from teamboard.${name} as line where strpos(line::text, $1) > 0`, [
+        secret,
+      ]);
       t.equal(found.length, 0, `not in ${name}`);
     }
   }
@@ -287,8 +292,4 @@ async function takenEmail(): Promise<string> {
   const answer: Answer = await nobody.post('/users', account);
   if (answer.status !== 201) throw new Error(`${answer.status}`);
   return account.email;
-}
-
-function median(values: number[]): number {
-  return [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
 }

@@ -6,10 +6,11 @@ import { syncBuiltinESMExports } from 'node:module';
 import { pino } from 'pino';
 import t, { type Test } from 'tap';
 import { LoggedFailures } from '../../src/background/failures.ts';
-import { DeadPeers } from '../../src/liveness/dead-peers.ts';
-import { Outage } from '../../src/liveness/outage.ts';
+import { Outage, parts } from '../../src/liveness/outage.ts';
+import { VanishedClients } from '../../src/liveness/vanished-clients.ts';
 import { DedicatedConnection } from '../../src/postgres/dedicated-connection.ts';
 import { UserNames } from '../../src/presence/user-names.ts';
+import { timings } from '../../src/timings.ts';
 import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { holdBoard } from '../helpers/hub-board.ts';
@@ -21,8 +22,8 @@ import { until } from '../helpers/until.ts';
 const role = `node_${randomBytes(6).toString('hex')}`;
 const database = await useDatabase(t);
 const { sql } = database;
-await sql(`create role ${role}; grant all on all tables in schema public to ${role};
-  grant all on all sequences in schema public to ${role}`);
+await sql(`create role ${role}; grant usage on schema teamboard to ${role};
+  grant all on all tables in schema teamboard to ${role}; grant all on all sequences in schema teamboard to ${role}`);
 t.teardown(() => sql(`drop owned by ${role}; drop role ${role}`));
 /** With grants of its own, as the README tells operators to have it. */
 const restricted = `${database.url}&options=-c%20role%3D${role}`;
@@ -44,7 +45,7 @@ function listenTo({ logged }: TestNode) {
     /** Failed, or failed and healed: and nobody else has. */
     expect: async (t: Test, owners: string[], linesOfEach: number) => {
       const lines = () => owners.map((owner) => since().filter((line) => isTold(line, owner)).length);
-      await until(() => lines().every((count) => count >= linesOfEach), `${owners}: ${JSON.stringify(since())}`, 4000);
+      await until(() => lines().every((count) => count >= linesOfEach), `${owners}: ${JSON.stringify(since())}`);
       t.strictSame(
         since()
           .map(({ owner }) => owner)
@@ -86,9 +87,9 @@ function recordingLog() {
 
 async function withoutGrant(t: Test, grant: string, work: () => Promise<void>): Promise<void> {
   const [privilege, table] = grant.split(' on ');
-  const give = () => sql(`grant ${privilege} on ${table} to ${role}`);
+  const give = () => sql(`grant ${privilege} on teamboard.${table} to ${role}`);
   t.teardown(give);
-  await sql(`revoke ${privilege} on ${table} from ${role}`);
+  await sql(`revoke ${privilege} on teamboard.${table} from ${role}`);
   await work();
   await give();
 }
@@ -126,14 +127,14 @@ t.test(
 );
 
 t.test('a stream that ends while it waits for its reset is waited for no more (E5)', async (t) => {
-  const { boardId, stream } = await openBoard(t, node, ada);
+  const { boardId, streams } = await openBoard(t, node, ada);
   const log = listenTo(node);
   await withoutGrant(t, 'select on members', async () => {
     const board = await holdBoard(node, boardId);
     board.skipTo(board.head, 'gap');
     node.app.hub.release(board);
     await log.expect(t, ['resets'], 1);
-    stream.close();
+    for (const stream of streams) stream.close();
     await log.expect(t, ['resets'], 2);
   });
 });
@@ -165,7 +166,7 @@ for (const [owner, { grant, provoke }] of Object.entries(owners)) {
 t.test('who comes is told of when there is a name again; who leaves, at once; and the failure once (E7)', async (t) => {
   const { boardId } = await openBoard(t, node, ada);
   const [eve, bob] = [await Client.signUp(beside, 'Eve'), await Client.signUp(beside, 'Bob')];
-  const join = `insert into members (board_id, user_id, role) values ($1, $2, 'viewer')`;
+  const join = `insert into teamboard.members (board_id, user_id, role) values ($1, $2, 'viewer')`;
   for (const { user } of [eve, bob]) await sql(join, [boardId, user.id]);
   const adas = await openPresent(t, node, boardId, ada);
   const eves = await openPresent(t, node, boardId, eve);
@@ -203,14 +204,16 @@ t.test('a connection that the database refuses after an outage is told of once m
   let attempts = 0;
   const connection = new DedicatedConnection({
     connectionString: restricted,
+    schema: 'teamboard',
     name: 'refused',
     log,
     onConnect: async (client) => {
       attempts += 1;
-      const { rows } = await client.query('select pg_backend_pid() as pid, count(*) from members');
+      const { rows } = await client.query('select pg_backend_pid() as pid, count(*) from :schema.members');
       pid = rows[0].pid;
     },
     probe: async () => {},
+    timings: timings.connections,
   });
   t.teardown(() => connection.stop());
   await connection.start();
@@ -231,7 +234,7 @@ t.test('what Redis refuses after an outage is told of once more (E8)', (t) => {
   const { log, lines } = recordingLog();
   const outage = new Outage({ log });
   const reply = (message: string) => Object.assign(new Error(message), { name: 'ReplyError' });
-  for (const part of ['lease', 'changes', 'reaper'] as const) outage.recovered(part);
+  for (const part of parts) outage.recovered(part);
   outage.failed('lease', new Error('connect ECONNREFUSED'));
   outage.failed('lease', reply('LOADING Redis is loading the dataset in memory'));
   for (const part of ['lease', 'changes'] as const) outage.failed(part, reply('NOPERM no permissions to run hset'));
@@ -244,9 +247,9 @@ t.test('what Redis refuses after an outage is told of once more (E8)', (t) => {
     lines.map(({ msg }) => String(msg).replace(/;.*/, '')),
     [
       'redis is away: connect ECONNREFUSED',
-      'redis does not work: NOPERM no permissions to run hset',
+      'redis refuses: REDIS_URL: its user lacks a right: give it those of docs/redis.md (ACL SETUSER)',
       'redis is back',
-      'redis is away: x is not a function',
+      'redis is not used as it should be: x is not a function',
       'redis is back',
     ],
   );
@@ -255,7 +258,7 @@ t.test('what Redis refuses after an outage is told of once more (E8)', (t) => {
 
 t.test('a session is good whose end cannot be put off, and the log says so once (E6)', async (t) => {
   const bob = await Client.signUp(node, 'Bob');
-  await sql(`update sessions set expires_at = now() + interval '1 day' where user_id = $1`, [bob.user.id]);
+  await sql(`update teamboard.sessions set expires_at = now() + interval '1 day' where user_id = $1`, [bob.user.id]);
   const log = listenTo(node);
   await withoutGrant(t, 'update on sessions', async () => {
     for (let request = 0; request < 3; request += 1) t.equal((await bob.get('/session')).status, 200);
@@ -304,10 +307,10 @@ for (const [name, readFile] of Object.entries(unreadable)) {
     };
     setReadFile(readFile);
     t.teardown(() => setReadFile(original));
-    const deadPeers = new DeadPeers({ streams: [], log });
-    t.teardown(() => deadPeers.stop());
-    deadPeers.start();
+    const vanishedClients = new VanishedClients({ streams: [], log, timings: timings.vanishedClients });
+    t.teardown(() => vanishedClients.stop());
+    vanishedClients.start();
     await until(() => lines.length > 0, 'a line');
-    t.match(lines, [{ level: 40, owner: 'dead peers' }]);
+    t.match(lines, [{ level: 40, owner: 'vanished clients' }]);
   });
 }

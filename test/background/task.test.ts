@@ -2,12 +2,13 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { AccessWatch } from '../../src/access/access-watch.ts';
 import { LoggedFailures } from '../../src/background/failures.ts';
 import { Task } from '../../src/background/task.ts';
 import { Broadcasts } from '../../src/broadcasts/broadcasts.ts';
-import { AccessWatch } from '../../src/streams/access-watch.ts';
-import { Hub } from '../../src/streams/hub.ts';
-import type { Stream } from '../../src/streams/stream.ts';
+import { Hub } from '../../src/streams/fan-out/hub.ts';
+import type { Follower } from '../../src/streams/follower.ts';
+import { timings } from '../../src/timings.ts';
 import { unheard } from '../helpers/unheard.ts';
 import { until } from '../helpers/until.ts';
 
@@ -51,6 +52,7 @@ function startHub(t: Test, gate: Gate, heads = new Map<string, number>()) {
     listen: async () => {},
     unlisten: () => {},
     rings: { bytesPerBoard: 1, bytesPerNode: 1 },
+    timings: timings.streams,
   });
   t.teardown(() => {
     gate.open();
@@ -84,8 +86,9 @@ const askers: Record<string, (t: Test, gate: Gate) => Promise<() => void>> = {
         return new Map(ids.map((id) => [id, 1e6]));
       },
       log: silent,
+      sweepMs: timings.access.sweepMs,
     });
-    watch.admit({ credentialId: 'c', expiresAt: null });
+    watch.admit({ id: 'c', expiresAt: null });
     t.teardown(() => {
       gate.open();
       return watch.stop();
@@ -256,6 +259,7 @@ for (const [news, tell] of Object.entries(newsOfTheDatabase)) {
       listen: async () => {},
       unlisten: () => {},
       rings: { bytesPerBoard: 1, bytesPerNode: 1 },
+      timings: timings.streams,
     });
     t.teardown(() => hub.stop());
     hub.learnEpoch('e');
@@ -305,21 +309,21 @@ t.test(
     t.teardown(() => broadcasts.stop());
     const told: string[] = [];
     const payload = JSON.stringify([['n', 1, boardId, 'Ada', null, '2026-01-01T00:00:00.000Z']]);
-    const stream = (id: string, send: () => void) =>
+    const follower = (streamId: string, send: () => void) =>
       ({
-        id,
+        streamId,
         userId: boardId,
         boardId,
         sendEphemeral: send,
-        fail: () => void told.push(`${id} failed`),
-      }) as unknown as Stream;
-    broadcasts.opened(
-      stream('broken', () => {
+        fail: () => void told.push(`${streamId} failed`),
+      }) as unknown as Follower;
+    broadcasts.followed(
+      follower('broken', () => {
         throw new TypeError('ours');
       }),
     );
-    broadcasts.opened(
-      stream('good', () => {
+    broadcasts.followed(
+      follower('good', () => {
         told.push('good');
         if (told.length < 3) broadcasts.heard(boardId, payload);
       }),

@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
-import type { InputFault } from '../../src/errors.ts';
+import type { InputFault } from '../../src/problems/problem.ts';
 import { type Answer, Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
@@ -29,8 +29,9 @@ interface Entry {
   statuses: Statuses;
   body?: (place: Place) => object;
   /** Where a parameter of the path is not that of the place. */
-  parameters?: (place: Place) => Record<string, string>;
+  parameters?: (place: Place) => Record<string, string> | Promise<Record<string, string>>;
   headers?: Record<string, string>;
+  query?: (place: Place) => string;
 }
 
 /** A route without an entry fails the test: say here who may use it. */
@@ -48,6 +49,10 @@ const matrix: Record<string, Entry> = {
   'POST /tokens': { statuses: signedIn(201), body: () => ({ name: 'x' }) },
   // The owner's.
   'DELETE /tokens/{id}': { statuses: [204, 404, 404, 404, 401], parameters: ({ tokenId }) => ({ id: tokenId }) },
+  // For a token of the application.
+  'PUT /users': { statuses: [403, 403, 403, 403, 401], body: () => ({ issuer: 'i', subject: 's' }) },
+  'DELETE /users/{id}/streams': { statuses: [403, 403, 403, 403, 401] },
+  'GET /': { statuses: everyone(200), headers: json },
   'GET /livez': { statuses: everyone(200) },
   'GET /readyz': { statuses: everyone(200) },
   'GET /boards': { statuses: signedIn(200) },
@@ -56,15 +61,19 @@ const matrix: Record<string, Entry> = {
   'HEAD /boards/{id}': { statuses: members(200) },
   'PATCH /boards/{id}': { statuses: editors(200), body: () => ({ name: 'x' }) },
   'DELETE /boards/{id}': { statuses: owners(204) },
+  'GET /boards/{id}/items': { statuses: members(200) },
   'POST /boards/{id}/items': { statuses: editors(201), body: () => ({ text: 'x' }) },
   'GET /boards/{id}/items/{itemId}': { statuses: members(200) },
   'PATCH /boards/{id}/items/{itemId}': { statuses: editors(200), body: () => ({ text: 'x' }) },
   'DELETE /boards/{id}/items/{itemId}': { statuses: editors(204) },
+  'GET /boards/{id}/items/{itemId}/history': { statuses: members(200) },
   'POST /boards/{id}/batch': {
     statuses: editors(200),
     body: ({ parameters }) => ({ operations: [{ op: 'update', id: parameters.itemId, item: { text: 'x' } }] }),
   },
   'GET /boards/{id}/events': { statuses: members(200), headers: json },
+  'GET /events': { statuses: members(200), headers: json, query: ({ parameters }) => `?boards=${parameters.id}` },
+  'POST /tickets': { statuses: members(201), body: ({ parameters }) => ({ boards: [parameters.id] }) },
   'GET /boards/{id}/presence': { statuses: members(200) },
   'POST /boards/{id}/tickets': { statuses: members(201) },
   'POST /boards/{id}/broadcasts': { statuses: members(202), body: () => ({ name: 'cursor', data: {} }) },
@@ -78,8 +87,19 @@ const matrix: Record<string, Entry> = {
   'GET /boards/{id}/invites': { statuses: owners(200) },
   'POST /boards/{id}/invites': { statuses: owners(201), body: () => ({ role: 'viewer' }) },
   'DELETE /boards/{id}/invites/{inviteId}': { statuses: owners(204) },
-  'GET /invites/{token}': { statuses: signedIn(200) },
+  // The link is the secret.
+  'GET /invites/{token}': { statuses: everyone(200) },
   'POST /invites/{token}/accept': { statuses: signedIn(200) },
+  'GET /streams': { statuses: signedIn(200) },
+  // The owner's, on a board that the other members see as well.
+  'DELETE /streams/{streamId}': {
+    statuses: [204, 404, 404, 404, 401],
+    parameters: async ({ clients, parameters }) => {
+      const stream = await openStream(t, node.url, parameters.id ?? '', clients.owner);
+      return { streamId: (await stream.next('ready')).data.streamId };
+    },
+  },
+  'GET /streams/check': { statuses: signedIn(200), query: () => '?ticks=2&silence=0' },
 };
 
 interface Place {
@@ -106,42 +126,58 @@ async function makePlace(): Promise<Place> {
 }
 
 async function addMember(boardId: string, { user }: Client, role: 'editor' | 'viewer'): Promise<void> {
-  await database.sql('insert into members (board_id, user_id, role) values ($1, $2, $3)', [boardId, user.id, role]);
+  await database.sql('insert into teamboard.members (board_id, user_id, role) values ($1, $2, $3)', [
+    boardId,
+    user.id,
+    role,
+  ]);
 }
 
 /** Everything of a board that a write could change. */
 async function stateOf({ parameters: { id } }: Place): Promise<object[]> {
   return database.sql(
-    `select head::int, (select json_agg(items order by id) from items where board_id = $1) as items,
-       (select json_agg(members order by user_id) from members where board_id = $1) as members,
-       (select json_agg(invites order by id) from invites where board_id = $1) as invites
-     from board_log where board_id = $1`,
+    `select head::int, (select json_agg(items order by id) from teamboard.items where board_id = $1) as items,
+       (select json_agg(members order by user_id) from teamboard.members where board_id = $1) as members,
+       (select json_agg(invites order by id) from teamboard.invites where board_id = $1) as invites
+     from teamboard.board_log where board_id = $1`,
     [id],
   );
 }
 
-/** @param changed parameters of the path that are others than those of the place */
-async function act(route: string, place: Place, cookie: string, changed: object = {}): Promise<Answer> {
+/** @param changed parameters of the path that are others than those of the place @param more header fields */
+async function act(
+  route: string,
+  place: Place,
+  cookie: string,
+  changed: object = {},
+  more: Record<string, string> = {},
+): Promise<Answer> {
   const [method = '', template = ''] = route.split(' ');
-  const values: Record<string, string> = { ...place.parameters, ...matrix[route]?.parameters?.(place), ...changed };
+  const values: Record<string, string> = {
+    ...place.parameters,
+    ...(await matrix[route]?.parameters?.(place)),
+    ...changed,
+  };
   const path = template.replaceAll(/\{(\w+)\}/g, (_, name: string) => values[name] ?? '');
   const body = matrix[route]?.body?.(place);
-  const response = await fetch(node.url + path, {
+  const response = await fetch(node.url + path + (matrix[route]?.query?.(place) ?? ''), {
     method,
     headers: {
       ...(cookie && { cookie }),
       ...(body && { 'content-type': 'application/json' }),
       ...matrix[route]?.headers,
+      ...more,
     },
     ...(body && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
-  return { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : {} };
+  const isJson = /json/.test(response.headers.get('content-type') ?? '');
+  return { status: response.status, headers: response.headers, body: isJson && text ? JSON.parse(text) : {} };
 }
 
-/** Everything of an answer that a client can see, but for the moment when it was given. */
+/** Everything of an answer that a client can see, but for the moment when it was given, and the name of the request. */
 function visible({ status, headers, body }: Answer): object {
-  const { date, ...rest } = Object.fromEntries(headers);
+  const { date, 'x-request-id': name, ...rest } = Object.fromEntries(headers);
   return { status, headers: rest, body };
 }
 
@@ -212,24 +248,58 @@ t.test('nor does the time tell a board of others from one that does not exist (T
   const place = await makePlace();
   const { cookie } = place.clients.stranger;
   for (const route of boardRoutes) {
-    const times: Record<'foreign' | 'unknown', number[]> = { foreign: [], unknown: [] };
-    for (let round = 0; round < 11; round += 1) {
-      // In turns, so that what else the machine does befalls both.
-      for (const [kind, list] of Object.entries(times)) {
+    const fastest = { foreign: Infinity, unknown: Infinity };
+    const differ = () => {
+      const [less = 0, more = 0] = Object.values(fastest).sort((one, other) => one - other);
+      return more >= less * 2 + 3;
+    };
+    // In turns, and the fastest of each, so that what else the machine does meets neither: where it did, there are more.
+    for (let round = 0; round < 11 || (round < 100 && differ()); round += 1) {
+      // Now the one first, now the other: who comes second may find the processor taken each time.
+      for (const kind of round % 2 ? (['foreign', 'unknown'] as const) : (['unknown', 'foreign'] as const)) {
         const start = performance.now();
         await act(route, place, cookie, kind === 'unknown' ? { id: unknownId } : {});
-        list.push(performance.now() - start);
+        fastest[kind] = Math.min(fastest[kind], performance.now() - start);
       }
     }
-    const [foreign, unknown] = [median(times.foreign), median(times.unknown)];
-    const [less, more] = foreign < unknown ? [foreign, unknown] : [unknown, foreign];
-    t.ok(more < less * 2 + 3, `${route}: ${foreign.toFixed(1)} and ${unknown.toFixed(1)} ms`);
+    t.notOk(differ(), `${route}: ${fastest.foreign.toFixed(1)} and ${fastest.unknown.toFixed(1)} ms`);
   }
 });
 
-function median(values: number[]): number {
-  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
-}
+t.test('no write ignores If-Match or If-None-Match, and no read If-Match: it is held, or refused', async (t) => {
+  // (A HEAD is its GET, without a body.)
+  for (const route of Object.keys(matrix).filter((each) => !each.startsWith('HEAD'))) {
+    const place = await makePlace();
+    const { owner } = place.clients;
+    const [status = 0] = matrix[route]?.statuses ?? [];
+    const makes = status === 201;
+    const state = async () => [
+      await stateOf(place),
+      await database.sql('select name from teamboard.boards where id = $1', [place.parameters.id]),
+      await database.sql('select id from teamboard.tokens where user_id = $1', [owner.user.id]),
+      (await owner.get('/session')).body.user,
+    ];
+    const before = await state();
+    const isRead = route.startsWith('GET');
+    const conditions = [
+      ...['"0"', '"0-gzip", W/"x"'].map((tags) => ({ 'if-match': tags })),
+      ...(isRead ? [] : ['"0"', 'x', '*, *'].map((tags) => ({ 'if-none-match': tags }))),
+      ...(isRead || makes ? [] : [{ 'if-none-match': '*' }]),
+    ];
+    for (const condition of conditions) {
+      const answer = await act(route, place, owner.cookie, {}, condition);
+      const code = answer.status === 412 ? 'TB_CONFLICT' : 'TB_INVALID';
+      const { current, base, conflicts, errors, ...body } = answer.body as Record<string, never>;
+      sameProblem(t, { ...answer, body }, code, { message: route });
+      if (code === 'TB_INVALID') t.match(errors, [{ path: `/${Object.keys(condition)[0]}` }], route);
+      else t.ok(current, route);
+    }
+    t.same(await state(), before, `${route}: nothing is written`);
+    const answer = await act(route, place, owner.cookie, {}, makes ? { 'if-none-match': '*' } : { 'if-match': '*' });
+    const isKept = makes || !route.startsWith('POST');
+    t.equal(answer.status, isKept ? status : 400, `${route}: it is there, or it is new`);
+  }
+});
 
 t.test('a stream is opened for members only (IDOR)', async (t) => {
   const { clients, parameters } = await makePlace();

@@ -4,9 +4,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import fc from 'fast-check';
 import { generateKeyBetween, generateNKeysBetween } from 'fractional-indexing';
 import t from 'tap';
+import { isRank } from '../../src/boards/rank.ts';
 import { type Answer, Client } from '../helpers/client.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
+import { RawConnection } from '../helpers/raw-connection.ts';
 
 const database = await useDatabase(t);
 const node = await startNode(t, database.url);
@@ -49,7 +51,11 @@ async function readLog(boardId: string, limit = 500): Promise<LoggedEvent[]> {
 }
 
 async function addMember(boardId: string, { user }: Client, role: 'owner' | 'editor' | 'viewer'): Promise<void> {
-  await database.sql('insert into members (board_id, user_id, role) values ($1, $2, $3)', [boardId, user.id, role]);
+  await database.sql('insert into teamboard.members (board_id, user_id, role) values ($1, $2, $3)', [
+    boardId,
+    user.id,
+    role,
+  ]);
 }
 
 t.test('a new board has an owner, defaults, an address and a first snapshot', async (t) => {
@@ -153,7 +159,7 @@ t.test(
               {
                 'limit=0': 'must be >= 1',
                 'limit=201': 'must be <= 200',
-                'after=x': 'must match format "uuid"',
+                'after=x': 'must be a UUID',
               }[query] ?? 'must be integer',
           },
         ],
@@ -169,7 +175,7 @@ t.test('the ETag of a board is its cursor: 304 until anything on it has changed'
   const etagNow = async () => (await ada.get(address)).headers.get('etag') ?? '';
   const etag = await etagNow();
 
-  for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+  for (const known of [etag, `W/${etag}`, etag.replace(/"$/, '-gzip"'), `"other", ${etag}`, '*']) {
     const answer = await ada.get(address, { 'if-none-match': known });
     t.equal(answer.status, 304, known);
     t.equal(answer.body, undefined);
@@ -187,7 +193,7 @@ t.test('the ETag of a board is its cursor: 304 until anything on it has changed'
     'an item': () => ada.patch(path, { x: 9 }),
     'the board': () => ada.patch(address, { name: 'New' }),
     'a member': () => addMember(boardId, eve, 'viewer'),
-    'a writer that is no user': () => database.sql('update items set x = 10 where board_id = $1', [boardId]),
+    'a writer that is no user': () => database.sql('update teamboard.items set x = 10 where board_id = $1', [boardId]),
     'an item less': () => ada.delete(path),
   };
   for (const [what, change] of Object.entries(changes)) {
@@ -196,6 +202,52 @@ t.test('the ETag of a board is its cursor: 304 until anything on it has changed'
     const answer = await ada.get(address, { 'if-none-match': before });
     t.equal(answer.status, 200, what);
     t.equal(answer.headers.get('etag'), `"${answer.body.cursor}"`);
+  }
+});
+
+t.test('the ETag of an item is its version: 304 until it has changed', async (t) => {
+  const { path } = await makeItem();
+  for (const known of ['"1"', 'W/"1"', '"1-gzip"', '"7", "1"', '*']) {
+    const answer = await ada.get(path, { 'if-none-match': known });
+    t.same([answer.status, answer.body, answer.headers.get('etag')], [304, undefined, '"1"'], known);
+  }
+  await ada.patch(path, { x: 9 });
+  for (const stale of ['"1"', '2', '"2', '', '"02"', '"a b"']) {
+    const answer = await ada.get(path, { 'if-none-match': stale });
+    t.same([answer.status, answer.body.item.x, answer.headers.get('etag')], [200, 9, '"2"'], stale);
+  }
+  const eve = await Client.signUp(node, 'Eve');
+  sameProblem(t, await eve.get(path, { 'if-none-match': '*' }), 'TB_NOT_FOUND', { message: 'a stranger' });
+  await ada.delete(path);
+  sameProblem(t, await ada.get(path, { 'if-none-match': '*' }), 'TB_NOT_FOUND', { message: 'gone' });
+});
+
+t.test('a 304 has no body, no length and no type of its own, and all else as the 200 has it', async (t) => {
+  const { boardId, path } = await makeItem();
+  const origin = 'https://app.example';
+  const pages = await startNode(t, database.url, { corsOrigins: [origin] });
+  const ask = (method: string, target: string, known: string) => {
+    const connection = new RawConnection(t, pages);
+    const fields = [`Host: 127.0.0.1:${pages.port}`, `Cookie: ${ada.cookie}`, `Origin: ${origin}`, known];
+    connection.write(`${method} ${target} HTTP/1.1\r\n${fields.join('\r\n')}\r\nConnection: close\r\n\r\n`);
+    return connection.answer().then(({ status, headers }) => ({ status, headers, text: connection.text }));
+  };
+  for (const target of [`/boards/${boardId}`, path, '/docs/static/swagger-ui.css']) {
+    for (const method of ['GET', 'HEAD']) {
+      const message = `${method} ${target}`;
+      const whole = await ask(method, target, 'If-None-Match: "other"');
+      t.equal(whole.status, 200, message);
+      const tag = whole.headers.get('etag');
+      const known = await ask(method, target, `If-None-Match: ${tag}`);
+      t.equal(known.status, 304, message);
+      t.match(known.text, /\r\n\r\n$/, 'it ends with its head');
+      for (const name of ['content-length', 'content-type', 'transfer-encoding'])
+        t.notOk(known.headers.has(name), name);
+      t.match(known.headers.get('vary'), /Origin/);
+      for (const name of ['etag', 'cache-control', 'vary', 'access-control-allow-origin', 'content-security-policy']) {
+        t.equal(known.headers.get(name), whole.headers.get(name), `${message}: ${name}`);
+      }
+    }
   }
 });
 
@@ -251,7 +303,7 @@ t.test('a deleted board is gone with all that was on it, and its log ends with s
   sameProblem(t, await ada.delete(`/boards/${boardId}`), 'TB_NOT_FOUND', { message: 'deleted twice' });
   t.notOk((await ada.get('/boards')).body.boards.some(({ id }: Item) => id === boardId));
   const log = await database.sql(
-    'select seq::int, resource, action, actor_id from board_events where board_id = $1 order by seq desc limit 2',
+    'select seq::int, resource, action, actor_id from teamboard.board_events where board_id = $1 order by seq desc limit 2',
     [boardId],
   );
   t.match(log, [
@@ -336,8 +388,8 @@ t.test('the limits of an item are those that are stated, on creation and on chan
     t.match(patched.body.item, fields);
   }
 
-  const stored = 'is more than a board can keep';
-  const size = 'must be at most 16 KiB as JSON without blanks';
+  const noRank = /^must be a key of fractional indexing, such as a0/;
+  const size = 'must be at most 16 KiB as JSON without blanks, with numbers written out (1e21 has 22 digits)';
   const faults: Array<[string, string, string | RegExp]> = [
     [JSON.stringify({ text: 'x'.repeat(10_001) }), '/text', 'must NOT have more than 10000 characters'],
     ['{"text":5}', '/text', 'must be string'],
@@ -347,12 +399,9 @@ t.test('the limits of an item are those that are stated, on creation and on chan
     ['{"x":1e400}', '/x', 'must be a number that a double can hold'],
     ['{"x":-1e400}', '/x', 'must be a number that a double can hold'],
     ['{"color":"mauve"}', '/color', 'must be one of yellow, orange, red, pink, purple, blue, green, gray'],
-    ['{"rank":"a"}', '/rank', /2 characters/],
-    ['{"rank":"00"}', '/rank', /pattern/],
-    ['{"rank":"a0\\n"}', '/rank', /pattern/],
-    ['{"rank":"a00"}', '/rank', stored],
-    ['{"rank":"b0"}', '/rank', stored],
-    ['{"rank":"A00000000000000000000000000"}', '/rank', stored],
+    ...['', 'a', '00', 'a0\\n', 'a00', 'b0', 'A00000000000000000000000000', '1.5', 'ä0'].map(
+      (text): [string, string, RegExp] => [`{"rank":"${text}"}`, '/rank', noRank],
+    ),
     [JSON.stringify({ rank: `a0${'z'.repeat(199)}` }), '/rank', /200 characters/],
     ['{"data":[]}', '/data', 'must be object'],
     ['{"data":null}', '/data', 'must be object'],
@@ -360,7 +409,7 @@ t.test('the limits of an item are those that are stated, on creation and on chan
     [JSON.stringify({ data: data(16 * 1024 + 1) }), '/data', size],
     [JSON.stringify({ data: { b: 'ü'.repeat(8189) } }), '/data', size],
     [JSON.stringify({ data: ones(16 * 1024 + 1) }), '/data', size],
-    ...['id', 'boardId', 'version', 'createdBy', 'createdAt', 'updatedBy', 'updatedAt', 'colour'].map(
+    ...['boardId', 'version', 'createdBy', 'createdAt', 'updatedBy', 'updatedAt', 'colour'].map(
       (field): [string, string, string] => [`{"${field}":1}`, `/${field}`, 'is not a field that is known here'],
     ),
   ];
@@ -368,17 +417,59 @@ t.test('the limits of an item are those that are stated, on creation and on chan
   for (const [fields, field, message] of faults) {
     const about = fields.slice(0, 40);
     const create = fields.startsWith('{"text"') ? fields : `{"text":"",${fields.slice(1)}`;
-    for (const answer of [await ada.post(`/boards/${boardId}/items`, create), await ada.patch(path, fields)]) {
+    const batch = `{"operations":[{"op":"create","item":{"text":""}},{"op":"create","item":${create}}]}`;
+    const answers: Array<[string, Answer<{ errors?: Array<{ path: string; message: string }> }>]> = [
+      ['', await ada.post(`/boards/${boardId}/items`, create)],
+      ['', await ada.patch(path, fields)],
+      ['/operations/1/item', await ada.post(`/boards/${boardId}/batch`, batch)],
+    ];
+    for (const [at, answer] of answers) {
       const { errors } = answer.body;
       sameProblem(t, answer, 'TB_INVALID', { errors, message: about });
-      t.same(new Set(errors?.map(({ path }: { path: string }) => path)), new Set([field]), about);
-      t.match(errors?.[0].message, message, about);
+      t.same(new Set(errors?.map(({ path }) => path)), new Set([`${at}${field}`]), about);
+      t.match(errors?.[0]?.message, message, about);
     }
   }
   sameProblem(t, await ada.post(`/boards/${boardId}/items`, {}), 'TB_INVALID', {
     errors: [{ path: '/text', message: 'is missing' }],
   });
+  // A new one may have an id of its writer's; one that is there keeps its own.
+  sameProblem(t, await ada.patch(path, { id: path.split('/').at(-1) }), 'TB_INVALID', {
+    errors: [{ path: '/id', message: 'is not a field that is known here' }],
+  });
   t.same((await ada.get(`/boards/${boardId}`)).body, before, 'nothing of it was written');
+});
+
+t.test('the 16 KiB of data are those of its JSON as it is told, without blanks', async (t) => {
+  const { boardId, path } = await makeItem();
+  const MOST = 16 * 1024;
+  // What is sent for one, and the bytes of what is told for it.
+  const values: Record<string, number> = {
+    ...{ '1.0': 1, '1e5': 6, '-0': 1, '0.10': 3, '1E+2': 3, '1e21': 22, '1e-7': 9, '5e-324': 326 },
+    ...{ '"\\u0041"': 3, '"\\u00fc"': 4, '"ü"': 4, '"\\ud83d\\udc4b"': 6, '"👋"': 6, '"\\/"': 3 },
+    ...{ '"\\n"': 4, '"\\u000a"': 4, '"\\u0001"': 8, '"\\u007f"': 3, '"\\u2028"': 5, '", : "': 6 },
+    ...{ '{}': 2, '{"ü":[1,2]}': 12, true: 4, '[[],null]': 9 },
+  };
+  for (const [sent, bytes] of Object.entries(values)) {
+    // {"a":[…],"b":"xxx"}
+    const count = Math.floor((MOST - 30) / (bytes + 1));
+    const rest = MOST - '{"a":[],"b":""}'.length - (count * (bytes + 1) - 1);
+    const json = (more: number) =>
+      `{"a" : [${Array.from({ length: count }, () => sent).join(' , ')}], "b": "${'x'.repeat(rest + more)}"}`;
+    const fine = await ada.post(`/boards/${boardId}/items`, `{"text":"","data":${json(0)}}`);
+    t.equal(fine.status, 201, sent);
+    const large = {
+      errors: [
+        {
+          path: '/data',
+          message: 'must be at most 16 KiB as JSON without blanks, with numbers written out (1e21 has 22 digits)',
+        },
+      ],
+      message: sent,
+    };
+    sameProblem(t, await ada.post(`/boards/${boardId}/items`, `{"text":"","data":${json(1)}}`), 'TB_INVALID', large);
+    sameProblem(t, await ada.patch(path, `{"data":${json(1)}}`), 'TB_INVALID', large);
+  }
 });
 
 t.test(
@@ -390,7 +481,12 @@ t.test(
     const renewed = await ada.patch(path, { data: { ...many(1000, null), ...many(3000, 1) } });
     t.same(renewed.body.item?.data, many(3000, 1));
     sameProblem(t, await ada.patch(path, { data: { a: 'x'.repeat(64 * 1024) } }), 'TB_INVALID', {
-      errors: [{ path: '/data', message: 'must be at most 64 KiB as JSON without blanks' }],
+      errors: [
+        {
+          path: '/data',
+          message: 'must be at most 64 KiB as JSON without blanks, with numbers written out (1e21 has 22 digits)',
+        },
+      ],
     });
   },
 );
@@ -399,7 +495,12 @@ t.test('data that grows by patches is held to the same limit', async (t) => {
   const { path } = await makeItem();
   t.equal((await ada.patch(path, { data: { a: 'x'.repeat(9000) } })).status, 200);
   sameProblem(t, await ada.patch(path, { data: { b: 'x'.repeat(9000) } }), 'TB_INVALID', {
-    errors: [{ path: '/data', message: 'must be at most 16 KiB as JSON without blanks' }],
+    errors: [
+      {
+        path: '/data',
+        message: 'must be at most 16 KiB as JSON without blanks, with numbers written out (1e21 has 22 digits)',
+      },
+    ],
   });
   t.same(Object.keys((await ada.get(path)).body.item.data), ['a']);
 });
@@ -517,12 +618,12 @@ t.test('a document is the same text in events, snapshots and answers, whoever wr
   const documents = ['{"n": 1.0}', '{"n": 1, "a": [1.50, -0.0, 1e-7]}', '{"n": 1.00, "a": [1.5, 0, 0.00000010]}'];
   for (const [index, document] of documents.entries()) {
     await database.sql(
-      `set extra_float_digits = -15; update items set data = '${document}', x = 0.1::float8 + 0.2::float8, text = '${index}'
+      `set extra_float_digits = -15; update teamboard.items set data = '${document}', x = 0.1::float8 + 0.2::float8, text = '${index}'
        where id = '${item.id}'; reset extra_float_digits`,
     );
     // Equal in all numbers, thus no event: then all must stay as they are.
     await database.sql(
-      `update items set data = '${document.replace('"n": 1', '"n": 1.0000').replace('.0000.', '.0000')}', y = '-0' where id = $1`,
+      `update teamboard.items set data = '${document.replace('"n": 1', '"n": 1.0000').replace('.0000.', '.0000')}', y = '-0' where id = $1`,
       [item.id],
     );
     await ada.patch(path, { data: JSON.parse(document), x: 0.30000000000000004 });
@@ -615,6 +716,25 @@ t.test('every fractional key is accepted, and nobody can close a board for new i
   t.equal((await ada.get(`/boards/${boardId}`)).body.items.at(-1).text, 'the last one');
 });
 
+t.test('what is a rank to the API is one to the table, and the other way round', async (t) => {
+  const keys = generateNKeysBetween(null, null, 5000);
+  const digits = fc.constantFrom(...'0019AZaz_');
+  const near = fc
+    .tuple(fc.constantFrom(...keys, 'A0', 'Z0', 'z0', `A${'0'.repeat(26)}`, `z${'z'.repeat(26)}`), fc.nat(30), digits)
+    .map(([key, at, digit]) => `${key.slice(0, at)}${digit}${key.slice(at)}`);
+  const any = fc.string({ unit: fc.constantFrom(...'09azAZV-\n'), maxLength: 30 });
+  const texts = [...new Set([...keys, ...fc.sample(fc.oneof(near, any), 5000), ''])];
+  const rows = await database.sql<{ text: string; ok: boolean }>(
+    'select text, teamboard.is_rank(text) as ok from unnest($1::text[]) text',
+    [texts],
+  );
+  t.same(
+    rows.filter(({ text, ok }) => isRank(text) !== ok).map(({ text }) => text),
+    [],
+  );
+  for (const ok of [true, false]) t.ok(rows.filter((row) => row.ok === ok).length > 500);
+});
+
 t.test('an item is found through its own board only (IDOR)', async (t) => {
   const { path, item } = await makeItem();
   const other = await ada.createBoard();
@@ -677,13 +797,14 @@ t.test('each snapshot agrees with the log up to its cursor, while others write (
       for (let round = 0; !stop.signal.aborted; round += 1) {
         await client.query('begin');
         const { rows } = await client.query<{ id: string }>(
-          'insert into items (board_id, text, rank) values ($1, $2, $3), ($1, $2, $4) returning id',
+          'insert into teamboard.items (board_id, text, rank) values ($1, $2, $3), ($1, $2, $4) returning id',
           [boardId, `${writer}/${round}`, `a${round % 10}`, 'Zz'],
         );
         await client.query('commit');
         await client.query('begin');
-        if (round % 3 > 0) await client.query('delete from items where id = any($1)', [rows.map(({ id }) => id)]);
-        await client.query('update boards set name = $2 where id = $1', [boardId, `${writer}/${round}`]);
+        if (round % 3 > 0)
+          await client.query('delete from teamboard.items where id = any($1)', [rows.map(({ id }) => id)]);
+        await client.query('update teamboard.boards set name = $2 where id = $1', [boardId, `${writer}/${round}`]);
         await client.query('commit');
         await delay(1);
       }

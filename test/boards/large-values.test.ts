@@ -50,7 +50,7 @@ async function stored(): Promise<number> {
 }
 
 async function countValues(): Promise<number> {
-  return (await database.sql('select from large_values')).length;
+  return (await database.sql('select from teamboard.large_values')).length;
 }
 
 t.test('what is stored for moves of large notes is bounded by what was sent', async (t) => {
@@ -99,17 +99,17 @@ t.test('every event tells the whole item, whoever wrote it, byte for byte as an 
 
   await database.pool.query(`
     begin;
-    insert into items (board_id, text, data)
+    insert into teamboard.items (board_id, text, data)
       select '${boardId}', repeat('"data":null', n * 20), json_build_object('text', repeat('n', n * 100))
       from generate_series(1, 5) n;
-    update items set x = 7, text = text || text where board_id = '${boardId}';
-    update items set data = '{}' where board_id = '${boardId}' and text like '%null%';
+    update teamboard.items set x = 7, text = text || text where board_id = '${boardId}';
+    update teamboard.items set data = '{}' where board_id = '${boardId}' and text like '%null%';
     commit;
-    delete from items where board_id = '${boardId}'`);
+    delete from teamboard.items where board_id = '${boardId}'`);
   const bySql = await database.sql<{ isWhole: boolean; last: boolean }>(
-    `select whole_object(object, text_value, data_value)::jsonb ->> 'text' is not null
-       and whole_object(object, text_value, data_value)::jsonb -> 'data' <> 'null' as "isWhole"
-     from board_events where board_id = $1`,
+    `select teamboard.whole_object(object, text_value, data_value)::jsonb ->> 'text' is not null
+       and teamboard.whole_object(object, text_value, data_value)::jsonb -> 'data' <> 'null' as "isWhole"
+     from teamboard.board_events where board_id = $1`,
     [boardId],
   );
   t.ok(bySql.length > 60);
@@ -132,18 +132,20 @@ t.test('every event tells the whole item, whoever wrote it, byte for byte as an 
 });
 
 t.test('the JSON is that of the item, byte for byte', async (t) => {
-  const [board] = await database.sql<{ id: string }>(`insert into boards (name) values ('Bytes') returning id`);
+  const [board] = await database.sql<{ id: string }>(
+    `insert into teamboard.boards (name) values ('Bytes') returning id`,
+  );
   for (const text of sizes.map((size) => tricky + noise(size))) {
-    await database.sql('insert into items (board_id, text, data) values ($1, $2, $3)', [
+    await database.sql('insert into teamboard.items (board_id, text, data) values ($1, $2, $3)', [
       board?.id,
       text,
       JSON.stringify({ [text.slice(0, 500)]: [null, text] }),
     ]);
   }
   const rows = await database.sql<{ told: string; made: string }>(
-    `select whole_object(object, board_events.text_value, board_events.data_value) as told,
-       item_object(items)::text as made
-     from board_events join items on items.id = resource_id where board_events.board_id = $1`,
+    `select teamboard.whole_object(object, board_events.text_value, board_events.data_value) as told,
+       teamboard.item_object(items)::text as made
+     from teamboard.board_events join teamboard.items on items.id = resource_id where board_events.board_id = $1`,
     [board?.id],
   );
   t.equal(rows.length, sizes.length);
@@ -187,7 +189,7 @@ t.test('a repeat gets the same bytes, also of large notes that have changed or g
   for (const index of requests.keys()) t.equal(await send(ada.at(other), index), first[index], `repeat ${index}`);
 
   const log = { info: () => {}, warn: () => {} };
-  await database.sql(`update board_events set at = at - interval '1 day' where board_id = $1`, [boardId]);
+  await database.sql(`update teamboard.board_events set at = at - interval '1 day' where board_id = $1`, [boardId]);
   t.ok(
     (await new Trimmer({
       pool: database.pool,
@@ -210,13 +212,13 @@ t.test('a large value goes a day after the last event that shows it, and not whi
     retentionBytes: 2 ** 40,
   });
   const passDay = async () => {
-    await database.sql(`update board_events set at = at - interval '1 day'`);
+    await database.sql(`update teamboard.board_events set at = at - interval '1 day'`);
     await trimmer.trim();
-    await database.sql(`update large_values set expires_at = expires_at - interval '1 day'`);
+    await database.sql(`update teamboard.large_values set expires_at = expires_at - interval '1 day'`);
     await trimmer.trim();
   };
-  await database.sql('delete from boards');
-  await database.sql('delete from large_values');
+  await database.sql('delete from teamboard.boards');
+  await database.sql('delete from teamboard.large_values');
   const boardId = await ada.createBoard();
   const items = `/boards/${boardId}/items`;
   const { body } = await ada.post(items, { text: noise(500), data: { a: noise(500) } });
@@ -239,8 +241,8 @@ t.test('a large value goes a day after the last event that shows it, and not whi
   t.equal(await countValues(), 0);
 
   for (const [index, deletion] of [
-    'delete from boards where id = $1',
-    'with gone as (delete from items where board_id = $1) delete from boards where id = $1',
+    'delete from teamboard.boards where id = $1',
+    'with gone as (delete from teamboard.items where board_id = $1) delete from teamboard.boards where id = $1',
   ].entries()) {
     const goes = index === 0 ? boardId : await ada.createBoard();
     await ada.post(`/boards/${goes}/items`, { text: noise(500), data: { a: noise(500) } });

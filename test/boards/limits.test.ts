@@ -17,8 +17,8 @@ async function counted(boardId: string) {
   const [row] = await database.sql<{ log: number[]; table: number[] }>(
     `select array[item_count, item_bytes]::int[] as log, (
        select array[count(*), coalesce(sum(octet_length(to_json(text)::text) + octet_length(data::text)), 0)]::int[]
-       from items where items.board_id = board_log.board_id) as table
-     from board_log where board_id = $1`,
+       from teamboard.items where items.board_id = board_log.board_id) as table
+     from teamboard.board_log where board_id = $1`,
     [boardId],
   );
   return row;
@@ -81,7 +81,9 @@ t.test('a board holds so many bytes of texts and data, as JSON', async (t) => {
 
 t.test('who writes past the API goes past the limit, and then the board only shrinks', async (t) => {
   const boardId = await ada.createBoard();
-  await database.sql(`insert into items (board_id, text) select $1, n::text from generate_series(1, 30) n`, [boardId]);
+  await database.sql(`insert into teamboard.items (board_id, text) select $1, n::text from generate_series(1, 30) n`, [
+    boardId,
+  ]);
   t.equal((await ada.post(`/boards/${boardId}/items`, { text: '' })).status, 409);
   const [item] = (await ada.get(`/boards/${boardId}`)).body.items;
   t.equal((await ada.patch(`/boards/${boardId}/items/${item.id}`, { text: '' })).status, 200);
@@ -92,19 +94,19 @@ t.test('who writes past the API goes past the limit, and then the board only shr
 t.test('the counts are those of the table, whatever is written, and nobody can forge them', async (t) => {
   const boardId = await ada.createBoard();
   await database.sql(
-    `insert into items (board_id, text, data, text_bytes, data_bytes)
+    `insert into teamboard.items (board_id, text, data, text_bytes, data_bytes)
        select $1, repeat('é"', n), json_build_object('n', repeat('n', n)), 9, 9 from generate_series(0, 9) n`,
     [boardId],
   );
   t.same((await counted(boardId))?.log, (await counted(boardId))?.table);
-  await database.sql('update items set text_bytes = 0, data_bytes = -100 where board_id = $1', [boardId]);
+  await database.sql('update teamboard.items set text_bytes = 0, data_bytes = -100 where board_id = $1', [boardId]);
   t.equal((await ada.get(`/boards/${boardId}`)).body.items[0].version, 1, 'that is no change');
   await database.pool.query(`
     begin;
-    update items set text = text || text, x = 1 where board_id = '${boardId}' and data ->> 'n' < 'nnnn';
-    update items set text = '', data = '{}' where board_id = '${boardId}' and data ->> 'n' < 'nnn';
-    delete from items where board_id = '${boardId}' and text = '';
-    insert into items (board_id, text) values ('${boardId}', 'new');
+    update teamboard.items set text = text || text, x = 1 where board_id = '${boardId}' and data ->> 'n' < 'nnnn';
+    update teamboard.items set text = '', data = '{}' where board_id = '${boardId}' and data ->> 'n' < 'nnn';
+    delete from teamboard.items where board_id = '${boardId}' and text = '';
+    insert into teamboard.items (board_id, text) values ('${boardId}', 'new');
     commit`);
   const now = await counted(boardId);
   t.ok((now?.table[0] ?? 0) > 5);
@@ -117,33 +119,41 @@ t.test(
     for (const by of ['the API', 'SQL']) {
       const boardId = await ada.createBoard();
       await database.sql(
-        `insert into items (board_id, text) select $1, repeat('q', 300) from generate_series(1, 2500) n`,
+        `insert into teamboard.items (board_id, text) select $1, repeat('q', 300) from generate_series(1, 2500) n`,
         [boardId],
       );
       const path = `/boards/${boardId}`;
-      const left = async () => (await database.sql('select from items where board_id = $1', [boardId])).length;
+      const left = async () =>
+        (await database.sql('select from teamboard.items where board_id = $1', [boardId])).length;
       const values = async () =>
-        (await database.sql('select from large_values where expires_at is null and value like $1', ['"qqq%'])).length;
-      const [item] = await database.sql<{ id: string }>('select id from items where board_id = $1 limit 1', [boardId]);
-      if (by === 'SQL') await database.sql('delete from boards where id = $1', [boardId]);
+        (await database.sql('select from teamboard.large_values where expires_at is null and value like $1', ['"qqq%']))
+          .length;
+      const [item] = await database.sql<{ id: string }>('select id from teamboard.items where board_id = $1 limit 1', [
+        boardId,
+      ]);
+      if (by === 'SQL') await database.sql('delete from teamboard.boards where id = $1', [boardId]);
       else t.equal((await ada.delete(path)).status, 204);
 
       t.equal(await left(), 1500, `by ${by}: a statement removes so many`);
       sameProblem(t, await ada.get(path), 'TB_NOT_FOUND');
       sameProblem(t, await ada.patch(`${path}/items/${item?.id}`, { x: 1 }), 'TB_NOT_FOUND');
       sameProblem(t, await ada.post(`${path}/items`, { text: 'late' }), 'TB_NOT_FOUND');
-      const late = database.sql('update items set x = 1 where board_id = $1', [boardId]);
+      const late = database.sql('update teamboard.items set x = 1 where board_id = $1', [boardId]);
       await t.rejects(
         late,
         { message: `the board ${boardId} has been deleted` },
         'nothing follows the end of a log (E1)',
       );
-      await t.rejects(database.sql(`insert into items (board_id, text) values ($1, '')`, [boardId]), { code: '23503' });
-      await t.rejects(database.sql(`insert into boards (id, name) values ($1, 'again')`, [boardId]), { code: '23503' });
+      await t.rejects(database.sql(`insert into teamboard.items (board_id, text) values ($1, '')`, [boardId]), {
+        code: '23503',
+      });
+      await t.rejects(database.sql(`insert into teamboard.boards (id, name) values ($1, 'again')`, [boardId]), {
+        code: '23503',
+      });
 
       const locker = await database.pool.connect();
       await locker.query('begin');
-      await locker.query('select from items where board_id = $1 limit 1 for update', [boardId]);
+      await locker.query('select from teamboard.items where board_id = $1 limit 1 for update', [boardId]);
       const removed = await Promise.all(Array.from({ length: 5 }, () => removeOrphans(database.pool, 500)));
       t.equal(
         removed.reduce((sum, count) => sum + count),
@@ -157,7 +167,7 @@ t.test(
       t.equal(await left(), 0);
       t.equal(await values(), 0);
       const [last] = await database.sql(
-        'select seq::int, resource, action from board_events where board_id = $1 order by seq desc limit 1',
+        'select seq::int, resource, action from teamboard.board_events where board_id = $1 order by seq desc limit 1',
         [boardId],
       );
       t.same(last, { seq: 2503, resource: 'board', action: 'deleted' });

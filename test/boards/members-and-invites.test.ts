@@ -15,6 +15,7 @@ const other = await startNode(t, database.url);
 const ada = await Client.signUp(node, 'Ada');
 const bob = await Client.signUp(node, 'Bob');
 const cy = await Client.signUp(node, 'Cy');
+const nobody = Client.nobody(node);
 const unknownId = '01900000-0000-7000-8000-000000000000';
 const rfc3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
@@ -29,7 +30,7 @@ async function makeBoard(...members: Array<[Client, Role]>): Promise<{ boardId: 
 
 async function rolesOn(boardId: string): Promise<Record<string, Role>> {
   const rows = await database.sql<{ name: string; role: Role }>(
-    `select users.name, role from members join users on users.id = user_id where board_id = $1 order by name`,
+    `select users.name, role from teamboard.members join teamboard.users on users.id = user_id where board_id = $1 order by name`,
     [boardId],
   );
   return Object.fromEntries(rows.map(({ name, role }) => [name, role]));
@@ -38,7 +39,7 @@ async function rolesOn(boardId: string): Promise<Record<string, Role>> {
 const eventsSince = (boardId: string, seq: number) =>
   database.sql(
     `select resource, action, resource_id as id, object, changes, actor_id as actor, mutation_id as mutation
-     from board_events where board_id = $1 and seq > $2 order by seq`,
+     from teamboard.board_events where board_id = $1 and seq > $2 order by seq`,
     [boardId, seq],
   );
 
@@ -99,7 +100,7 @@ t.test('what cannot be a member is refused, and a member who is added again keep
   const { boardId, board } = await makeBoard([bob, 'owner']);
   const faults: Array<[object, string, string]> = [
     [{ role: 'viewer' }, '/userId', 'is missing'],
-    [{ userId: 'x', role: 'viewer' }, '/userId', 'must match format "uuid"'],
+    [{ userId: 'x', role: 'viewer' }, '/userId', 'must be a UUID'],
     [{ userId: cy.user.id, role: 'boss' }, '/role', 'must be one of owner, editor, viewer'],
     [{ userId: cy.user.id, role: 'viewer', name: 'x' }, '/name', 'is not a field that is known here'],
     [{ userId: unknownId, role: 'viewer' }, '/userId', 'is no user here'],
@@ -145,9 +146,9 @@ t.test('a board keeps an owner, whoever writes', async (t) => {
   sameProblem(t, await ada.delete(me, key), 'TB_LAST_OWNER');
   const refused = { code: '23001', constraint: 'members_keep_owner' };
   for (const sql of [
-    'delete from members where board_id = $1',
-    `update members set role = 'viewer' where board_id = $1`,
-    `delete from users where id = (select user_id from members where board_id = $1 and role = 'owner')`,
+    'delete from teamboard.members where board_id = $1',
+    `update teamboard.members set role = 'viewer' where board_id = $1`,
+    `delete from teamboard.users where id = (select user_id from teamboard.members where board_id = $1 and role = 'owner')`,
   ]) {
     await t.rejects(database.sql(sql, [boardId]), refused, sql);
   }
@@ -155,8 +156,8 @@ t.test('a board keeps an owner, whoever writes', async (t) => {
   t.same(await eventsSince(boardId, 3), []);
 
   await database.sql(`do $$ begin
-    update members set role = 'viewer' where board_id = '${boardId}' and user_id = '${ada.user.id}';
-    update members set role = 'owner' where board_id = '${boardId}' and user_id = '${bob.user.id}';
+    update teamboard.members set role = 'viewer' where board_id = '${boardId}' and user_id = '${ada.user.id}';
+    update teamboard.members set role = 'owner' where board_id = '${boardId}' and user_id = '${bob.user.id}';
   end $$`);
   t.same(await rolesOn(boardId), { Ada: 'viewer', Bob: 'owner' }, 'one for the other, in one transaction');
   t.equal((await ada.delete(me, key)).status, 204, 'what was refused is not remembered');
@@ -203,7 +204,7 @@ t.test('writers past the API who take the last two owners at once leave one behi
     const clients = await Promise.all([database.pool.connect(), database.pool.connect()]);
     for (const [index, client] of clients.entries()) {
       await client.query(`begin isolation level ${isolation}`);
-      await client.query('delete from members where board_id = $1 and user_id = $2', [
+      await client.query('delete from teamboard.members where board_id = $1 and user_id = $2', [
         boardId,
         [ada, bob][index]?.user.id,
       ]);
@@ -267,13 +268,15 @@ t.test('repeats give an invite so many links, and one that has ended goes after 
 
   const idOf = (answer?: Answer) => (answer?.body.invite as { id: string } | undefined)?.id;
   await database.sql(
-    `update invites set created_at = now() - interval '30 days', expires_at = now() - interval '8 days'
+    `update teamboard.invites set created_at = now() - interval '30 days', expires_at = now() - interval '8 days'
     where id = $1`,
     [idOf(ended)],
   );
-  await database.sql(`update invites set revoked_at = now() - interval '8 days' where id = $1`, [idOf(revoked)]);
+  await database.sql(`update teamboard.invites set revoked_at = now() - interval '8 days' where id = $1`, [
+    idOf(revoked),
+  ]);
   await removeEndedInvites(database.pool, 100);
-  const left = await database.sql('select id from invites where board_id = $1', [boardId]);
+  const left = await database.sql('select id from teamboard.invites where board_id = $1', [boardId]);
   t.same(left, [{ id: idOf(kept) }]);
 });
 
@@ -312,6 +315,16 @@ t.test('a link lets others in, with the role that it gives and for as long as it
     },
   });
   sameProblem(t, await bob.get(board), 'TB_NOT_FOUND', { message: 'looking lets nobody in' });
+  t.same((await nobody.get(`/invites/${token}`)).body, found.body, 'who holds the link may look, without a name');
+  const forgotten = await nobody.get(`/invites/${token}`, { cookie: 'tb_session=x' });
+  t.same(forgotten.body, found.body, 'also with the cookie of a session that has ended');
+  for (const header of [{ authorization: 'Bearer tb_x' }, { 'user-id': bob.user.id }]) {
+    sameProblem(t, await nobody.get(`/invites/${token}`, header), 'TB_UNAUTHENTICATED', {
+      message: 'but not in disguise',
+    });
+  }
+  sameProblem(t, await nobody.get('/invites/x'), 'TB_NOT_FOUND');
+  sameProblem(t, await nobody.post(`/invites/${token}/accept`, undefined), 'TB_UNAUTHENTICATED');
 
   const key = { 'idempotency-key': `${boardId}-accept` };
   const accepted = await bob.post(`/invites/${token}/accept`, undefined, key);
@@ -331,7 +344,7 @@ t.test('a link lets others in, with the role that it gives and for as long as it
   ]);
   t.notMatch(JSON.stringify(invites), token, 'the link is shown once');
 
-  const behindProxy = await startNode(t, database.url, { publicUrl: 'https://boards.example/' });
+  const behindProxy = await startNode(t, database.url, { publicUrl: 'https://boards.example' });
   const cookie = `__Host-${ada.cookie}`;
   const elsewhere = await ada.at(behindProxy).post(`${board}/invites`, { role: 'viewer' }, { cookie });
   t.equal(elsewhere.body.url, `https://boards.example/invites/${elsewhere.body.token}`);
@@ -342,11 +355,13 @@ t.test('the database does not hold the secret of a link (T26)', async (t) => {
   const { token, accept } = await makeInvite(board);
   await bob.post(accept, undefined, { 'idempotency-key': 'accept' });
   const tables = await database.sql<{ name: string }>(
-    `select format('%I', tablename) as name from pg_tables where schemaname = 'public'`,
+    `select format('%I', tablename) as name from pg_tables where schemaname = 'teamboard'`,
   );
   t.ok(tables.length > 5);
   for (const { name } of tables) {
-    const rows = await database.sql(`select from ${name} where ${name}::text like '%' || $1 || '%'`, [token]);
+    const rows = await database.sql(`select from teamboard.${name} as line where line::text like '%' || $1 || '%'`, [
+      token,
+    ]);
     t.same(rows, [], name);
   }
 });
@@ -413,15 +428,15 @@ t.test('an invite that has ended lets nobody in, and says why', async (t) => {
   const { boardId, board } = await makeBoard([cy, 'owner']);
   const end: Record<string, (id: string) => Promise<unknown>> = {
     revoked: (id) => ada.delete(`${board}/invites/${id}`),
-    expired: (id) => database.sql('update invites set expires_at = now() where id = $1', [id]),
-    'as many': (id) => database.sql('update invites set max_uses = 5, uses = 5 where id = $1', [id]),
+    expired: (id) => database.sql('update teamboard.invites set expires_at = now() where id = $1', [id]),
+    'as many': (id) => database.sql('update teamboard.invites set max_uses = 5, uses = 5 where id = $1', [id]),
     'no longer an owner': () => cy.patch(`${board}/members/${ada.user.id}`, { role: 'editor' }),
   };
   for (const [detail, act] of Object.entries(end)) {
     const { invite, link, accept } = await makeInvite(board);
     t.equal((await bob.get(link)).status, 200);
     await act(invite.id);
-    for (const answer of [await bob.get(link), await bob.post(accept, undefined)]) {
+    for (const answer of [await bob.get(link), await nobody.get(link), await bob.post(accept, undefined)]) {
       sameProblem(t, answer, 'TB_INVITE_ENDED', { message: detail });
       t.match(answer.body.detail, detail);
     }
@@ -434,7 +449,11 @@ t.test('an invite that has ended lets nobody in, and says why', async (t) => {
     sameProblem(t, await bob.post(`/invites/${token}/accept`, undefined), 'TB_NOT_FOUND', { message: token });
   }
   await cy.delete(board);
-  t.same(await database.sql('select from invites where board_id = $1', [boardId]), [], 'they go with their board');
+  t.same(
+    await database.sql('select from teamboard.invites where board_id = $1', [boardId]),
+    [],
+    'they go with their board',
+  );
 });
 
 t.test('an invite is found through its own board only (IDOR)', async (t) => {
@@ -457,7 +476,7 @@ t.test('of twenty who come at once by an invite for five, five get in', async (t
   const wins = answers.filter(({ status }) => status === 200).length;
   t.same(new Set(statusesOf(answers)), new Set([200, 410]));
   t.ok(wins >= 5 && wins <= 10, `${wins} answers`);
-  const [row] = await database.sql('select uses from invites where id = $1', [invite.id]);
+  const [row] = await database.sql('select uses from teamboard.invites where id = $1', [invite.id]);
   t.equal(row?.uses, 5);
   t.equal((await ada.get(`${board}/members`)).body.members.length, 6);
   await checkGapless(t, boardId);
@@ -493,7 +512,7 @@ const waiters = async () => {
 
 async function checkGapless(t: Test, boardId: string): Promise<void> {
   const [log] = await database.sql(
-    `select head::int, (select count(*)::int from board_events where board_id = $1) as count from board_log
+    `select head::int, (select count(*)::int from teamboard.board_events where board_id = $1) as count from teamboard.board_log
      where board_id = $1`,
     [boardId],
   );
@@ -528,7 +547,11 @@ t.test('a member who is renamed is an event of each board, whoever does it, and 
     ['Dora II', (name) => herself({ name }), { id: dora.user.id, name: 'Dora II' }],
     ['Dora III', (name) => herself({ name, ...credentials }), { id: dora.user.id, name: 'Dora III' }],
     ['Dora IV', (name) => herself({ name, ...others }), { id: dora.user.id, name: 'Dora IV' }],
-    ['Dora V', (name) => database.sql('update users set name = $1 where id = $2', [name, dora.user.id]), null],
+    [
+      'Dora V',
+      (name) => database.sql('update teamboard.users set name = $1 where id = $2', [name, dora.user.id]),
+      null,
+    ],
   ];
   for (const [name, rename, actor] of renamings) {
     await rename(name);
@@ -552,15 +575,15 @@ t.test(
   async (t) => {
     const eve = await Client.signUp(node, 'Eve');
     await database.sql(
-      `with board as (insert into boards (name) select 'Plans' from generate_series(1, 250) returning id),
-       ada as (insert into members (board_id, user_id, role) select id, $1, 'owner' from board)
-     insert into members (board_id, user_id, role) select id, $2, 'editor' from board`,
+      `with board as (insert into teamboard.boards (name) select 'Plans' from generate_series(1, 250) returning id),
+       ada as (insert into teamboard.members (board_id, user_id, role) select id, $1, 'owner' from board)
+     insert into teamboard.members (board_id, user_id, role) select id, $2, 'editor' from board`,
       [ada.user.id, eve.user.id],
     );
     const { boardId, board } = await makeBoard([eve, 'editor']);
     const told = async (name: string) =>
       (
-        await database.sql('select count(*)::int from members where user_id = $1 and told_name = $2', [
+        await database.sql('select count(*)::int from teamboard.members where user_id = $1 and told_name = $2', [
           eve.user.id,
           name,
         ])
@@ -576,10 +599,10 @@ t.test(
 
     // Of many names in a row only some are told, and the last one always.
     for (let turn = 1; turn <= 20; turn += 1) {
-      await database.sql('update users set name = $1 where id = $2', [`Eve ${turn}`, eve.user.id]);
+      await database.sql('update teamboard.users set name = $1 where id = $2', [`Eve ${turn}`, eve.user.id]);
     }
     await until(async () => (await told('Eve 20')) === 251, 'the last name');
-    await until(async () => (await database.sql('select from renames')).length === 0, 'nothing to be left');
+    await until(async () => (await database.sql('select from teamboard.renames')).length === 0, 'nothing to be left');
     t.equal((await namesTold(boardId, eve)).at(-1), 'Eve 20');
     t.equal((await nameOn(board, eve)).name, 'Eve 20');
   },
@@ -590,7 +613,7 @@ t.test('who joins while the new name is written is there under the new name', as
   const { boardId, board } = await makeBoard();
   const renaming = await database.pool.connect();
   await renaming.query('begin');
-  await renaming.query(`update users set name = 'Fynn' where id = $1`, [finn.user.id]);
+  await renaming.query(`update teamboard.users set name = 'Fynn' where id = $1`, [finn.user.id]);
   const joined = ada.post(`${board}/members`, { userId: finn.user.id, role: 'viewer' });
   await until(async () => {
     const waiting = await database.sql(

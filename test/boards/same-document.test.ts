@@ -18,12 +18,13 @@ t.test('events, snapshots, pages and all answers show one text of an item', asyn
   const { body } = await ada.post(`${board}/items`, { text: 'x' });
   const path = `${board}/items/${body.item.id}`;
   // As rows are that were written before the table refused what no double keeps.
-  await sql('alter table items drop constraint items_data_values');
+  await sql('alter table teamboard.items drop constraint items_data_values');
   const written = '{"a": 1.50, "b": 1e500, "c": 12345678901234567890, "d": {"e": [1e21, 0.00]}}';
-  await sql('update items set data = $2 where id = $1', [body.item.id, written]);
-  const [{ text = '' } = {}] = await sql<{ text: string }>('select data::text as text from items where id = $1', [
-    body.item.id,
-  ]);
+  await sql('update teamboard.items set data = $2 where id = $1', [body.item.id, written]);
+  const [{ text = '' } = {}] = await sql<{ text: string }>(
+    'select data::text as text from teamboard.items where id = $1',
+    [body.item.id],
+  );
 
   const ask = async (method: string, address: string, body?: unknown, headers = {}) => {
     const answer = await fetch(node.url + address, {

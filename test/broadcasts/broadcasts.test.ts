@@ -2,7 +2,8 @@
 
 import pg from 'pg';
 import t, { type Test } from 'tap';
-import { Client } from '../helpers/client.ts';
+import { expectWithin, SECOND_MS, timed } from '../helpers/bounds.ts';
+import { type Answer, Client } from '../helpers/client.ts';
 import { type EventStream, openStream } from '../helpers/event-stream.ts';
 import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
 import { startNode, type TestNode, useDatabase } from '../helpers/node.ts';
@@ -10,6 +11,8 @@ import { startPair } from '../helpers/node-pair.ts';
 import { sameProblem } from '../helpers/problem.ts';
 import { noPrivateRedis } from '../helpers/redis.ts';
 import { range } from '../helpers/seqs.ts';
+import { serverSideOf, stands } from '../helpers/server-side.ts';
+import { withoutSweeps } from '../helpers/timings.ts';
 import { until } from '../helpers/until.ts';
 
 const database = await useDatabase(t);
@@ -36,7 +39,7 @@ async function startBoard(at: TestNode = node) {
     [bob, 'editor'],
     [vic, 'viewer'],
   ] as const) {
-    await sql('insert into members (board_id, user_id, role) values ($1, $2, $3)', [boardId, user.id, role]);
+    await sql('insert into teamboard.members (board_id, user_id, role) values ($1, $2, $3)', [boardId, user.id, role]);
   }
   return { ada, bob, vic, boardId, path: `/boards/${boardId}/broadcasts`, head: 4 };
 }
@@ -70,7 +73,7 @@ t.test('everyone who has the board open is told, exactly this, and nothing is ke
   t.equal(answer.headers.get('content-length'), '0');
   const { at } = await hear(stream, 'cursor');
   t.ok(at >= earliest && at <= latest, at);
-  const json = JSON.stringify({ name: 'cursor', data, from: { user: pick(bob) }, at });
+  const json = JSON.stringify({ boardId, name: 'cursor', data, from: { user: pick(bob) }, at });
   t.ok(stream.raw.includes(`\n\nevent:broadcast\ndata:${json}\n\n`), 'the frame, byte for byte, without an id');
 
   for (const value of [null, 0, '', [], {}, false]) await ada.post(path, { name: 'any', data: value });
@@ -133,7 +136,7 @@ t.test('those of one sender come in order, once, together in few notifications a
   await listener.connect();
   t.teardown(() => listener.end());
   listener.on('notification', ({ payload = '' }) => void payloads.push(payload));
-  await listener.query(`listen "board_${boardId}"`);
+  await listener.query(`listen "teamboard_board_${boardId}"`);
 
   // One in 20 ms, whatever comes meanwhile; on a busy machine it takes longer, and so they are more.
   const windowsSince = (startedAt: number) => Math.ceil((performance.now() - startedAt) / 20) + 2;
@@ -200,7 +203,10 @@ t.test('what is no broadcast is refused, and the largest one arrives as it was',
   const { ada, boardId, path } = await startBoard();
   // The longest name that a user can have, as it is written in JSON.
   const longest = await Client.signUp(node, '😀'.repeat(100));
-  await sql(`insert into members (board_id, user_id, role) values ($1, $2, 'viewer')`, [boardId, longest.user.id]);
+  await sql(`insert into teamboard.members (board_id, user_id, role) values ($1, $2, 'viewer')`, [
+    boardId,
+    longest.user.id,
+  ]);
   const { stream, streamId } = await open(t, node, boardId, ada);
   for (const body of [
     {},
@@ -257,11 +263,12 @@ t.test('a forged notification makes no frame that is none, and no failure (E4)',
     `[["x",${'['.repeat(3900)}${']'.repeat(3900)},"someone","Someone",null,"${at}"]]`,
     '['.repeat(7999),
   ]) {
-    await sql('select pg_notify($1, $2)', [`board_${boardId}`, payload]);
+    await sql('select pg_notify($1, $2)', [`teamboard_board_${boardId}`, payload]);
   }
   // Among others that are none.
-  await sql('select pg_notify($1, $2)', [`board_${boardId}`, JSON.stringify([1, good, ['x']])]);
+  await sql('select pg_notify($1, $2)', [`teamboard_board_${boardId}`, JSON.stringify([1, good, ['x']])]);
   t.strictSame(await hear(stream, 'forged'), {
+    boardId,
     name: 'forged',
     data: { a: 1 },
     from: { user: { id: 'someone', name: 'Someone' } },
@@ -280,23 +287,37 @@ t.test('a forged notification makes no frame that is none, and no failure (E4)',
 });
 
 t.test('on a board on which more is broadcast than can be told, the newest are (E5)', async (t) => {
-  const { ada, boardId, head } = await startBoard();
+  const { ada, boardId } = await startBoard();
   const { stream } = await open(t, node, boardId, ada);
-  const entry = `json_build_array('flood', json_build_array(n, repeat('x', 7000)), 'someone', 'Someone', null, $2::text)`;
+  const timeEvent = () =>
+    timed(async () => {
+      const { body } = await ada.post(`/boards/${boardId}/items`, { text: 'Hi' });
+      await stream.next('changed', ({ data }) => data.id === body.item.id);
+    });
+  const alone = Math.min(await timeEvent(), await timeEvent(), await timeEvent());
+  const entry = `json_build_array($3::text, json_build_array(n, repeat('x', 7000)), 'someone', 'Someone', null, $2::text)`;
   const flood = `select pg_notify($1, json_build_array(${entry})::text) from generate_series(1, 500) n`;
-  await sql(flood, [`board_${boardId}`, '2026-01-01T00:00:00.000Z']);
-  const began = performance.now();
-  await ada.post(`/boards/${boardId}/items`, { text: 'Hi' });
-  await stream.next('changed', ({ data }) => data.seq === head + 1);
-  t.ok(performance.now() - began < 1000, 'an event waits for none of them');
-  await stream.next('broadcast', ({ data }) => data.data[0] === 500);
-  const numbers = told(stream).map(({ data }) => data[0]);
-  t.strictSame(
-    numbers,
-    [...numbers].sort((one, other) => one - other),
-    'in order',
-  );
-  t.ok(numbers.length >= 4 && numbers.length < 100, `${numbers.length} of 500`);
+  let round = 0;
+  // An event waits for none of them.
+  await expectWithin(t, { besideMs: 5 * alone + SECOND_MS }, async () => {
+    round += 1;
+    const name = `flood-${round}`;
+    const startedAt = performance.now();
+    await sql(flood, [`teamboard_board_${boardId}`, '2026-01-01T00:00:00.000Z', name]);
+    const besideMs = await timeEvent();
+    t.comment(`an event took ${Math.round(alone)} ms, and ${Math.round(besideMs)} ms beside them`);
+    await stream.next('broadcast', ({ data }) => data.name === name && data.data[0] === 500);
+    // 32 KB in 25 ms, however long the server takes to announce them.
+    const most = 4 * (Math.ceil((performance.now() - startedAt) / 25) + 1);
+    const numbers = told(stream).flatMap((each) => (each.name === name ? [each.data[0]] : []));
+    t.strictSame(
+      numbers,
+      [...numbers].sort((one, other) => one - other),
+      'in order',
+    );
+    t.ok(numbers.length >= 4 && numbers.length <= most, `${numbers.length} of 500, at most ${most}`);
+    return { besideMs };
+  });
 });
 
 t.test('never before ready, nor before a reset that is due (E2)', async (t) => {
@@ -337,20 +358,24 @@ t.test('never before ready, nor before a reset that is due (E2)', async (t) => {
 t.test('a client that stalls misses them, and later no event; nobody waits for it (E2, E5)', async (t) => {
   const { ada, bob, boardId, path, head } = await startBoard();
   const [stalled, reading] = [await open(t, node, boardId, ada), await open(t, node, boardId, bob)];
-  const serverSide = [...node.app.openStreams].find(({ id }) => id === stalled.streamId)?.socket;
+  const ofStalled = serverSideOf(node, ({ streamId }) => streamId === stalled.streamId);
+  if (!ofStalled) throw new Error('no such stream');
+  const serverSide = ofStalled.stream.socket;
   stalled.stream.socket.pause();
   let last = head;
-  while ((serverSide?.writableLength ?? 0) === 0) {
-    await sql(`insert into items (board_id, text) select $1, repeat('x', 10000) from generate_series(1, 100)`, [
-      boardId,
-    ]);
+  while ((serverSide?.writableLength ?? 0) === 0 || !(await stands(ofStalled))) {
+    await sql(
+      `insert into teamboard.items (board_id, text) select $1, repeat('x', 10000) from generate_series(1, 100)`,
+      [boardId],
+    );
     last += 100;
     await reading.stream.next('changed', ({ data }) => data.seq === last);
   }
   const waiting = serverSide?.writableLength ?? 0;
   const data = 'x'.repeat(7000);
   for (let n = 0; n < 100; n += 1) await bob.post(path, { name: `missed-${n}`, data });
-  for (let n = 0; n < 100; n += 1) await hear(reading.stream, `missed-${n}`);
+  // Of more than can be told the newest is, always; all of them are not, on a machine that is slow.
+  await hear(reading.stream, 'missed-99');
   t.ok((serverSide?.writableLength ?? 0) <= waiting, 'nothing was put to what waits for it');
   await ada.post(`/boards/${boardId}/items`, { text: 'meanwhile' });
   await reading.stream.next('changed', ({ data }) => data.seq === last + 1);
@@ -380,37 +405,38 @@ t.test('while the database is away a broadcast is dropped, and the sender told s
   sameProblem(t, refused, 'TB_UNAVAILABLE');
   t.match(refused.headers.get('retry-after'), /^\d+$/);
   // The answers that the connection owes are lost as well.
-  const began = performance.now();
-  const all = await Promise.all(Array.from({ length: 20 }, () => sender.post(path, { name: 'lost', data: 1 })));
-  t.same(new Set(all.map(({ status }) => status)), new Set([503]));
-  t.ok(performance.now() - began < 3000);
+  const lose = async () => {
+    const all = await Promise.all(Array.from({ length: 20 }, () => sender.post(path, { name: 'lost', data: 1 })));
+    t.same(new Set(all.map(({ status }) => status)), new Set([503]));
+  };
+  await expectWithin(t, { refusedMs: 3000 }, async () => ({ refusedMs: await timed(lose) }));
   proxy.restore();
-  await until(async () => (await sender.post(path, { name: 'after', data: 1 })).status === 202, 'the way back', 20_000);
+  await until(async () => (await sender.post(path, { name: 'after', data: 1 })).status === 202, 'the way back');
   const later = async () => {
     await sender.post(path, { name: 'after', data: 1 });
     return told(stream).some(({ name }) => name === 'after');
   };
-  await until(later, 'a broadcast again', 20_000);
+  await until(later, 'a broadcast again');
   t.notOk(stream.ended, 'the stream was open all the time');
 });
 
 t.test('many look-ups of one sender are one, and what has ended is believed for less than a second', async (t) => {
-  const { ada, bob, boardId, path } = await startBoard();
+  const { bob, path } = await startBoard();
   const { sessions, boards } = node.app;
   const asked = { session: 0, role: 0 };
   const { find } = sessions;
-  const { roleOf } = boards;
+  const { tellerRoleOf } = boards;
   t.teardown(() => {
     sessions.find = find;
-    boards.roleOf = roleOf;
+    boards.tellerRoleOf = tellerRoleOf;
   });
   sessions.find = (secret) => {
     asked.session += 1;
     return find(secret);
   };
-  boards.roleOf = (...of) => {
+  boards.tellerRoleOf = (...of) => {
     asked.role += 1;
-    return roleOf(...of);
+    return tellerRoleOf(...of);
   };
   const body = { name: 'cursor', data: 1 };
   const began = performance.now();
@@ -418,24 +444,27 @@ t.test('many look-ups of one sender are one, and what has ended is believed for 
   const most = 1 + Math.ceil((performance.now() - began) / 800);
   t.ok(asked.session <= most && asked.role <= most, `${asked.session} and ${asked.role} of ${most}`);
 
-  const untilRefused = async (sender: Client, code: string) => {
-    const since = performance.now();
-    await until(async () => (await sender.post(path, body)).body?.code === code, code);
-    const ms = Math.round(performance.now() - since);
-    t.ok(ms < 1000, `${code} after ${ms} ms`);
-  };
-  await sql('delete from members where board_id = $1 and user_id = $2', [boardId, bob.user.id]);
-  await untilRefused(bob, 'TB_NOT_FOUND');
-  t.equal((await ada.post(path, body)).status, 202);
-  await ada.delete('/session');
-  await untilRefused(ada, 'TB_UNAUTHENTICATED');
+  await expectWithin(t, { roleMs: SECOND_MS, sessionMs: SECOND_MS }, async () => {
+    const { ada, bob, boardId, path } = await startBoard();
+    /** @returns how long the sender was believed */
+    const untilRefused = async (sender: Client, what: keyof typeof asked, code: string) => {
+      const before = asked[what];
+      const ms = await timed(() => until(async () => (await sender.post(path, body)).body?.code === code, code));
+      t.equal(asked[what], before + 1, 'by the first look after the end');
+      return ms;
+    };
+    t.equal((await bob.post(path, body)).status, 202);
+    await sql('delete from teamboard.members where board_id = $1 and user_id = $2', [boardId, bob.user.id]);
+    const roleMs = await untilRefused(bob, 'role', 'TB_NOT_FOUND');
+    t.equal((await ada.post(path, body)).status, 202);
+    await ada.delete('/session');
+    return { roleMs, sessionMs: await untilRefused(ada, 'session', 'TB_UNAUTHENTICATED') };
+  });
 });
 
-t.test(
-  'two nodes: told on both, and who is removed neither sends nor hears (E6)',
-  { skip: noPrivateRedis },
-  async (t) => {
-    const { nodes, ada, bob, boardId, database } = await startPair(t);
+t.test('two nodes: told on both, and who is removed neither sends nor hears (E6)', { skip: noPrivateRedis }, (t) =>
+  expectWithin(t, { closedMs: SECOND_MS, refusedMs: SECOND_MS }, async () => {
+    const { nodes, ada, bob, boardId, database } = await startPair(t, { timings: withoutSweeps() });
     const path = `/boards/${boardId}/broadcasts`;
     const adas = await open(t, nodes[0], boardId, ada);
     const second = await open(t, nodes[1], boardId, ada);
@@ -450,23 +479,31 @@ t.test(
       'no echo on one’s own stream at another node',
     );
 
-    await database.sql('delete from members where board_id = $1 and user_id = $2', [boardId, bob.user.id]);
+    await database.sql('delete from teamboard.members where board_id = $1 and user_id = $2', [boardId, bob.user.id]);
     const removedAt = performance.now();
-    await bobs.stream.end();
-    t.ok(performance.now() - removedAt < 1000, 'the stream ends within a second');
+    const closedMs = await timed(() => bobs.stream.end());
+    // How long each node believes him: from here on he asks both all the time.
+    const refusedMs = Math.max(
+      ...(await Promise.all(
+        nodes.map(async (each) => {
+          let refused: Answer | undefined;
+          const isRefused = async () => {
+            const answer = await bob.at(each).post(path, { name: 'late', data: 1 });
+            if (answer.status !== 202) refused = answer;
+            return refused;
+          };
+          const ms = await timed(() => until(isRefused, 'the refusal'), removedAt);
+          if (refused) sameProblem(t, refused, 'TB_NOT_FOUND');
+          return ms;
+        }),
+      )),
+    );
     t.equal((await ada.post(path, { name: 'secret', data: 1 })).status, 202);
     await hear(second.stream, 'secret');
     t.notMatch(bobs.stream.raw, 'secret');
     t.match(bobs.stream.raw, /event:close\ndata:\{"reason":"revoked","retry":false\}\n\n$/);
-    for (const each of nodes) {
-      const refused = await until(async () => {
-        const answer = await bob.at(each).post(path, { name: 'late', data: 1 });
-        return answer.status !== 202 && answer;
-      }, 'the refusal');
-      sameProblem(t, refused, 'TB_NOT_FOUND');
-    }
-    t.ok(performance.now() - removedAt < 1000, 'and sends no more within a second');
-  },
+    return { closedMs, refusedMs };
+  }),
 );
 
 /** As a frame names a user. */

@@ -2,12 +2,12 @@
 
 import { randomUUID } from 'node:crypto';
 import t from 'tap';
-import { createEventLog } from '../../src/events/event-log.ts';
+import { createEventLog } from '../../src/events/event-log-store.ts';
 import { useDatabase } from '../helpers/node.ts';
 
 const { pool, sql } = await useDatabase(t);
 const log = createEventLog(pool, () => {});
-const [{ epoch } = { epoch: '' }] = await sql<{ epoch: string }>('select current_epoch() as epoch');
+const [{ epoch } = { epoch: '' }] = await sql<{ epoch: string }>('select teamboard.current_epoch() as epoch');
 
 t.test('an answer names its epoch also when it holds nothing (E2)', async (t) => {
   const nowhere = { boardId: randomUUID(), after: 0, limit: 10 };
@@ -19,9 +19,9 @@ t.test('an answer names its epoch also when it holds nothing (E2)', async (t) =>
 });
 
 t.test('each place is read from where it is and as far as it wants', async (t) => {
-  const [board] = await sql<{ id: string }>(`insert into boards (name) values ('x') returning id`);
+  const [board] = await sql<{ id: string }>(`insert into teamboard.boards (name) values ('x') returning id`);
   const boardId = board?.id ?? '';
-  await sql('insert into items (board_id, text) select $1, n::text from generate_series(1, 9) n', [boardId]);
+  await sql('insert into teamboard.items (board_id, text) select $1, n::text from generate_series(1, 9) n', [boardId]);
   const { entries } = await log.readAfter([
     { boardId, after: 7, limit: 10 },
     { boardId: randomUUID(), after: 0, limit: 10 },
@@ -35,10 +35,10 @@ t.test('each place is read from where it is and as far as it wants', async (t) =
 });
 
 t.test('what fails for all boards is no fault of any event: nothing is called untold (E4)', async (t) => {
-  await sql('alter table board_events rename column changes to renamed');
-  t.teardown(() => sql('alter table board_events rename column renamed to changes'));
+  await sql('alter table teamboard.board_events rename column changes to renamed');
+  t.teardown(() => sql('alter table teamboard.board_events rename column renamed to changes'));
   const untold: number[] = [];
-  const [board] = await sql<{ id: string }>('select board_id as id from board_log limit 1');
+  const [board] = await sql<{ id: string }>('select board_id as id from teamboard.board_log limit 1');
   const reading = createEventLog(pool, (_boardId, seq) => untold.push(seq));
   await t.rejects(reading.readAfter([{ boardId: board?.id ?? '', after: 0, limit: 10 }]), { code: '42703' });
   t.strictSame(untold, []);

@@ -13,8 +13,8 @@ const trimmer = (retentionEvents: number, retentionDays: number, retentionBytes 
   new Trimmer({ pool, log, retentionEvents, retentionDays, retentionBytes });
 
 async function createBoard(events: number): Promise<string> {
-  const [board] = await sql<{ id: string }>(`insert into boards (name) values ('Plans') returning id`);
-  await sql(`insert into items (board_id, text) select $1, n::text from generate_series(2, $2::int) n`, [
+  const [board] = await sql<{ id: string }>(`insert into teamboard.boards (name) values ('Plans') returning id`);
+  await sql(`insert into teamboard.items (board_id, text) select $1, n::text from generate_series(2, $2::int) n`, [
     board?.id,
     events,
   ]);
@@ -22,7 +22,7 @@ async function createBoard(events: number): Promise<string> {
 }
 
 async function age(boardId: string, days: number, upTo: number): Promise<void> {
-  await sql('update board_events set at = at - make_interval(days => $2) where board_id = $1 and seq <= $3', [
+  await sql('update teamboard.board_events set at = at - make_interval(days => $2) where board_id = $1 and seq <= $3', [
     boardId,
     days,
     upTo,
@@ -32,7 +32,7 @@ async function age(boardId: string, days: number, upTo: number): Promise<void> {
 async function extent(boardId: string) {
   const [row] = await sql<{ first: number; last: number; head: number; trimmedTo: number }>(
     `select min(seq)::int as first, max(seq)::int as last, max(head)::int as head, max(trimmed_to)::int as "trimmedTo"
-     from board_log left join board_events using (board_id) where board_id = $1`,
+     from teamboard.board_log left join teamboard.board_events using (board_id) where board_id = $1`,
     [boardId],
   );
   return row;
@@ -48,22 +48,23 @@ t.test('an event goes when it is past both limits, and not before', async (t) =>
   t.equal(await trimmer(10, 30).trim(), 30, 'as far as they are old');
   t.match(await extent(boardId), { first: 61, last: 100, head: 100, trimmedTo: 60 });
   t.equal(await trimmer(10, 30).trim(), 0);
-  await sql('delete from boards where id = $1', [boardId]);
+  await sql('delete from teamboard.boards where id = $1', [boardId]);
 });
 
 t.test('an event past the bytes goes, however few and young they are', async (t) => {
   const boardId = await createBoard(1);
   await sql(
-    `insert into items (board_id, text) select $1, (select string_agg(md5(n || '.' || i), '') from generate_series(1, 150) i)
+    `insert into teamboard.items (board_id, text) select $1, (select string_agg(md5(n || '.' || i), '') from generate_series(1, 150) i)
      from generate_series(1, 30) n`,
     [boardId],
   );
   const costs = async () => {
-    const rows = await sql<{ cost: number }>('select cost from board_events where board_id = $1 order by seq', [
-      boardId,
-    ]);
+    const rows = await sql<{ cost: number }>(
+      'select cost from teamboard.board_events where board_id = $1 order by seq',
+      [boardId],
+    );
     const [row] = await sql<{ bytes: number }>(
-      'select event_bytes::float8 as bytes from board_log where board_id = $1',
+      'select event_bytes::float8 as bytes from teamboard.board_log where board_id = $1',
       [boardId],
     );
     const list = rows.map(({ cost }) => cost);
@@ -86,28 +87,30 @@ t.test('an event past the bytes goes, however few and young they are', async (t)
   t.ok(kept <= 50_000 && kept + (before.at(-after.length - 1) ?? 0) > 50_000, `${kept} bytes, as many as are allowed`);
   t.equal((await extent(boardId))?.first, 31 - after.length + 1);
   t.equal(await trimmer(1000, 30, 50_000).trim(), 0);
-  await sql('delete from boards where id = $1', [boardId]);
+  await sql('delete from teamboard.boards where id = $1', [boardId]);
 });
 
 t.test('of a deleted board only its last event stays, for the days', async (t) => {
   const boardId = await createBoard(20);
-  await sql('delete from boards where id = $1', [boardId]);
+  await sql('delete from teamboard.boards where id = $1', [boardId]);
   t.equal(await trimmer(10, 30).trim(), 0, 'while there may be streams that have not heard of it');
-  await sql(`update board_log set deleted_at = deleted_at - interval '2 hours' where board_id = $1`, [boardId]);
+  await sql(`update teamboard.board_log set deleted_at = deleted_at - interval '2 hours' where board_id = $1`, [
+    boardId,
+  ]);
   t.equal(await trimmer(10, 30).trim(), 20);
   t.match(await extent(boardId), { first: 21, last: 21, head: 21, trimmedTo: 20 });
   t.equal(await trimmer(10, 30).trim(), 0);
   await age(boardId, 40, 21);
   t.equal(await trimmer(10, 30).trim(), 1);
-  t.same(await sql('select from board_log where board_id = $1', [boardId]), []);
+  t.same(await sql('select from teamboard.board_log where board_id = $1', [boardId]), []);
 });
 
-/** The pool, and the beginnings of the statements that went through it. */
-function watchedPool() {
+/** A pool, and the beginnings of the statements that went through it. */
+function watchedPool(through: Pick<typeof pool, 'query'> = pool) {
   const statements: string[] = [];
   const query = (text: string | { text: string }, values?: unknown[]) => {
     statements.push((typeof text === 'string' ? text : text.text).trim());
-    return pool.query(text as string, values);
+    return through.query(text as string, values);
   };
   return { statements, pool: { query } as unknown as typeof pool };
 }
@@ -121,14 +124,35 @@ t.test('of all nodes one looks at the logs each minute, and not all of them', as
   for (const each of trimmers) each.start();
   await until(() => watched.statements.filter((text) => text.startsWith('insert')).length === 5, 'all to have tried');
   await Promise.all(trimmers.map((each) => each.stop()));
-  t.equal(watched.statements.filter((text) => /from board_log/.test(text)).length, 1);
+  t.equal(watched.statements.filter((text) => /from :schema.board_log/.test(text)).length, 1);
 
-  await sql(`update background_turns set taken_at = taken_at - interval '1 minute'`);
+  await sql(`update teamboard.background_turns set taken_at = taken_at - interval '1 minute'`);
   const later = watchedPool();
   const next = new Trimmer({ pool: later.pool, log, retentionEvents: 10, retentionDays: 30, retentionBytes: 2 ** 40 });
   next.start();
-  await until(() => later.statements.some((text) => /from board_log/.test(text)), 'the next turn');
+  await until(() => later.statements.some((text) => /from :schema.board_log/.test(text)), 'the next turn');
   await next.stop();
+});
+
+t.test('a turn that was taken meanwhile is not taken again, however long a node has been on its way', async (t) => {
+  const client = await pool.connect();
+  t.teardown(() => client.release());
+  await client.query('begin');
+  await client.query('select now()');
+  await sql('delete from teamboard.background_turns');
+  const retention = { log, retentionEvents: 10, retentionDays: 30, retentionBytes: 2 ** 40 };
+  const first = watchedPool();
+  const quick = new Trimmer({ pool: first.pool, ...retention });
+  quick.start();
+  await until(() => first.statements.some((text) => /from :schema.board_log/.test(text)), 'the turn');
+  await quick.stop();
+  const second = watchedPool(client);
+  const slow = new Trimmer({ pool: second.pool, ...retention });
+  slow.start();
+  await until(() => second.statements.length > 0, 'it to have tried');
+  await slow.stop();
+  t.notOk(second.statements.some((text) => /from :schema.board_log/.test(text)));
+  await client.query('rollback');
 });
 
 t.test('a board whose log is long and young costs a look at its oldest event and no more', async (t) => {
@@ -149,16 +173,16 @@ t.test('a board whose log is long and young costs a look at its oldest event and
   );
   await age(boardId, 40, 1);
   t.equal(await busy.trim(), 1);
-  await sql('delete from boards where id = $1', [boardId]);
+  await sql('delete from teamboard.boards where id = $1', [boardId]);
 });
 
 t.test('it trims from the beginning and never a hole, also where a clock was set back (E2)', async (t) => {
   const boardId = await createBoard(50);
   await age(boardId, 40, 50);
-  await sql('update board_events set at = now() where board_id = $1 and seq = 20', [boardId]);
+  await sql('update teamboard.board_events set at = now() where board_id = $1 and seq = 20', [boardId]);
   t.equal(await trimmer(10, 30).trim(), 19);
   t.match(await extent(boardId), { first: 20, trimmedTo: 19 });
-  await sql('delete from boards where id = $1', [boardId]);
+  await sql('delete from teamboard.boards where id = $1', [boardId]);
 });
 
 t.test('more than one batch, by two nodes at once, beside a writer that never waits for it', async (t) => {
@@ -169,7 +193,7 @@ t.test('more than one batch, by two nodes at once, beside a writer that never wa
   const writer = (async () => {
     while (writing) {
       const start = performance.now();
-      await sql(`insert into items (board_id, text) values ($1, 'new')`, [boardId]);
+      await sql(`insert into teamboard.items (board_id, text) values ($1, 'new')`, [boardId]);
       longestMs = Math.max(longestMs, performance.now() - start);
     }
   })();
@@ -184,19 +208,19 @@ t.test('more than one batch, by two nodes at once, beside a writer that never wa
   t.equal(first, trimmedTo + 1);
   t.ok(trimmedTo >= 5000 && head > 5500);
   t.comment(`the slowest write beside it took ${Math.round(longestMs)} ms`);
-  await sql('delete from boards where id = $1', [boardId]);
+  await sql('delete from teamboard.boards where id = $1', [boardId]);
 });
 
 t.test('the log of a deleted board stays for the days, and then goes with its last event', async (t) => {
   // What the tests before have left.
   await trimmer(1, 0).trim();
   const boardId = await createBoard(5);
-  await sql('delete from boards where id = $1', [boardId]);
+  await sql('delete from teamboard.boards where id = $1', [boardId]);
   t.equal(await trimmer(1, 30).trim(), 0);
   t.match(await extent(boardId), { first: 1, last: 6, head: 6 });
   await age(boardId, 31, 6);
   t.equal(await trimmer(1000, 30).trim(), 6);
-  t.strictSame(await sql('select * from board_log where board_id = $1', [boardId]), []);
+  t.strictSame(await sql('select * from teamboard.board_log where board_id = $1', [boardId]), []);
 });
 
 t.test('a stream whose cursor was trimmed away meanwhile says so (E2)', async (t) => {
@@ -204,7 +228,7 @@ t.test('a stream whose cursor was trimmed away meanwhile says so (E2)', async (t
   const ada = await Client.signUp(node);
   const boardId = await ada.createBoard();
   const { cursor } = (await ada.get(`/boards/${boardId}`)).body;
-  await sql(`insert into items (board_id, text) select $1, n::text from generate_series(1, 20) n`, [boardId]);
+  await sql(`insert into teamboard.items (board_id, text) select $1, n::text from generate_series(1, 20) n`, [boardId]);
   await age(boardId, 40, 22);
   t.equal(await trimmer(5, 30).trim(), 17);
   const stream = await openStream(t, node.url, boardId, { ...ada, headers: { 'last-event-id': cursor } });

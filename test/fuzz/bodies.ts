@@ -136,6 +136,10 @@ function id(name: string): fc.Arbitrary<string> {
   return fc.oneof(
     { weight: 3, arbitrary: fc.constantFrom('«item»', '«item2»', '«otherItem»') },
     { weight: 1, arbitrary: fc.nat(2 ** 40).map((number) => `«fresh:${number}»`) },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom('«upper:item»', '00000000-0000-0000-0000-000000000000', '«board»', '«otherBoard»'),
+    },
   );
 }
 

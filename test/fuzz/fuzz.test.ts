@@ -39,14 +39,18 @@ t.test('the judge refuses each answer that breaks the contract', async (t) => {
   const write: DrawnRequest = { ...plain, operation: 'POST /boards', body: { name: 'x', unknown: 1 } };
   const rulesFor = (drawn: DrawnRequest, answer: string, ms = 1) => {
     const request = encode(document, drawn, {});
-    const answers = readAnswers(Buffer.from(answer.replaceAll('\n', '\r\n')), [request.method], true);
+    const bytes = Buffer.from(answer.replace(/^.*?\n\n/s, (head) => head.replaceAll('\n', '\r\n')));
+    const answers = readAnswers(bytes, [request.method], true);
     return judge.judge([request], { answers, end: answers[0] ? undefined : 'closed', fault: undefined, ms });
   };
-  const problem = (status: number, code: string, type = 'application/problem+json') =>
-    `HTTP/1.1 ${status} x\ncontent-type: ${type}\n\n` +
+  const problem = (status: number, code: string, type = 'application/problem+json', fields = 'www-authenticate: x\n') =>
+    `HTTP/1.1 ${status} x\n${fields}content-type: ${type}\n\n` +
     JSON.stringify({ type: 'urn:x', title: 'x', status, detail: 'x', code });
   const json = (status: number, value: object) =>
     `HTTP/1.1 ${status} x\ncontent-type: application/json\n\n${JSON.stringify(value)}`;
+  const stream = (data: object) =>
+    `HTTP/1.1 200 OK\ncontent-type: text/event-stream\n\nretry: 1000\nevent: close\ndata: ${JSON.stringify(data)}\n\n`;
+  const follow: DrawnRequest = { ...plain, operation: 'GET /boards/{id}/events', params: ['«board»'] };
   const made = { board: { id: 'x', name: 'x' } };
   for (const [rule, drawn, answer, ms] of [
     [undefined, plain, json(200, { boards: [], next: null })],
@@ -56,7 +60,9 @@ t.test('the judge refuses each answer that breaks the contract', async (t) => {
     ['every error is a problem of the contract', plain, problem(400, 'TB_UNKNOWN')],
     ['every error is a problem of the contract', plain, problem(400, 'TB_FORBIDDEN')],
     ['every error is a problem of the contract', plain, 'HTTP/1.1 417 x\n\n'],
-    ['a status is in the document', plain, problem(412, 'TB_CONFLICT')],
+    ['an answer fits its schema', plain, problem(412, 'TB_CONFLICT')],
+    ['an answer fits its schema', plain, problem(403, 'TB_FORBIDDEN')],
+    ['an answer fits its schema', plain, problem(401, 'TB_UNAUTHENTICATED', undefined, '')],
     ['a status is in the document', plain, json(206, {})],
     ['an answer fits its schema', plain, json(200, { boards: [] })],
     ['an answer fits its schema', plain, json(200, { boards: [], next: null, more: 1 })],
@@ -64,6 +70,8 @@ t.test('the judge refuses each answer that breaks the contract', async (t) => {
     ['a body that does not fit its schema is refused', write, json(201, made)],
     ['a body that is not UTF-8 is refused', { ...write, damage: 'invalid utf-8' }, json(201, made)],
     ['a number that cannot be kept is refused', { ...write, body: { name: '«raw:1e500»' } }, json(201, made)],
+    [undefined, follow, stream({ reason: 'busy', retry: true })],
+    ['a frame fits its schema', follow, stream({ reason: 'tired', retry: true })],
     ['every request is answered', plain, ''],
     ['no answer takes long', plain, problem(401, 'TB_UNAUTHENTICATED'), 1001],
   ] as Array<[string | undefined, DrawnRequest, string, number?]>) {

@@ -28,7 +28,6 @@ export async function startFuzzedNode(t: Teardown, environment: Record<string, s
     ...{
       STREAMS_PER_USER: '1000',
       BROADCASTS_PER_SECOND: '1000000',
-      ACCOUNTS_PER_MINUTE: '1000000',
       DRAIN_SECONDS: '0',
     },
     ...environment,

@@ -1,7 +1,7 @@
 // What every answer must be, whatever was asked.
 
 import type { Answer } from './answers.ts';
-import type { ApiDocument } from './api-document.ts';
+import type { ApiDocument, ReadAnswer } from './api-document.ts';
 import type { Exchange } from './exchange.ts';
 import type { WireRequest } from './requests.ts';
 
@@ -13,10 +13,11 @@ export interface Finding {
   detail: string;
 }
 
-/** Of any request, whatever the operation: HTTP itself is wrong, or what is sent is. */
-const statusesOfHttp = [400, 404, 405, 408, 413, 414, 415, 417, 431];
 /** Longer than any problem has to be: what a stranger sends is not to be told back to him. */
 const LONGEST_PROBLEM = 20_000;
+
+/** The one rule that a machine breaks which stands still. */
+export const TAKES_LONG = 'no answer takes long';
 
 export class Judge {
   readonly #document: ApiDocument;
@@ -45,7 +46,7 @@ export class Judge {
     const mayBeCut = requests.some(({ isWellFormed, bytes }) => !isWellFormed || bytes.length > 60_000);
     if (end === 'closed' && requests.length === 1 && !mayBeCut) found('every request is answered', 'closed instead');
     if (end === undefined && ms > this.#longestMs) {
-      found('no answer takes long', `${Math.round(ms)} ms, more than ${Math.round(this.#longestMs)}`);
+      found(TAKES_LONG, `${Math.round(ms)} ms, more than ${Math.round(this.#longestMs)}`);
     }
     return findings;
   }
@@ -73,11 +74,9 @@ export class Judge {
     const { operation, isPlain } = request;
     if (!isPlain) return faults;
     const isOwn = request.method === operation.method;
-    const isKnown = isOwn && (status in operation.responses || statusesOfHttp.includes(status));
-    if (isOwn && !isKnown) faults.push(['a status is in the document', '']);
+    if (isOwn) faults.push(...this.#documentFaults(request, { status, headers, body: problem }));
     if (isOwn && status === 405) faults.push(['a method of the document is allowed', '']);
     if (status === 405 && !headers.has('allow')) faults.push(['405 says what is allowed', '']);
-    if (isOwn && status === 412) faults.push(...this.#schemaFaults(request, status, headers, problem));
     if (this.#isOtherMethod(request) && status === 404) faults.push(['a path of another method answers 405', '']);
     return faults;
   }
@@ -87,21 +86,24 @@ export class Judge {
     const faults: Array<[string, string]> = [];
     if (method !== operation.method || !isPlain) return faults;
     if (mustFail !== undefined) faults.push([`${mustFail} is refused`, '']);
-    if (!(status in operation.responses)) faults.push(['a status is in the document', '']);
-    else if (!isStream) faults.push(...this.#schemaFaults(request, status, headers, parse(body)));
-    else if (!/^(?:[0-9a-f]+\r\n)?retry: ?\d+\nevent: ?(?:ready|close)\n/.test(body.toString('utf8')))
+    if (!isStream) return [...faults, ...this.#documentFaults(request, { status, headers, body: parse(body) })];
+    const text = body.toString('utf8');
+    faults.push(...this.#documentFaults(request, { status, headers, body: text }));
+    // The check of the way is no stream of a board.
+    if (operation.path === '/streams/check') return faults;
+    if (!/^(?:[0-9a-f]+\r\n)?retry: ?\d+\nevent: ?(?:ready|close)\n/.test(text))
       faults.push(['a stream begins well', '']);
+    for (const [, event, data = '', id] of text.matchAll(/^event: ?(\w+)\ndata: ?(.*)\n(?:id: ?(.*)\n)?\n/gm)) {
+      const frame = { event, data: parse(Buffer.from(data)), ...(id !== undefined && { id }) };
+      const [fault] = this.#document.componentFaults('StreamFrame', frame);
+      if (fault !== undefined) faults.push(['a frame fits its schema', fault]);
+    }
     return faults;
   }
 
-  #schemaFaults(
-    { operation }: WireRequest,
-    status: number,
-    headers: Answer['headers'],
-    body: unknown,
-  ): Array<[string, string]> {
-    const type = headers.get('content-type')?.split(';')[0] ?? '';
-    const faults = this.#document.answerFaults(operation, status, type, body);
+  #documentFaults({ operation }: WireRequest, answer: ReadAnswer): Array<[string, string]> {
+    if (!this.#document.knowsStatus(operation, answer.status)) return [['a status is in the document', '']];
+    const faults = this.#document.answerFaults(operation, answer);
     return faults.slice(0, 1).map((fault) => ['an answer fits its schema', fault]);
   }
 

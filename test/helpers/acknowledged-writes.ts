@@ -117,11 +117,11 @@ export function startWriters(
     attempts,
     more: async (count) => {
       const wanted = acknowledged.length + count;
-      await until(() => acknowledged.length >= wanted, `${count} more writes`, 30_000);
+      await until(() => acknowledged.length >= wanted, `${count} more writes`);
     },
     stop: async () => {
       stopped = true;
-      await until(() => isDone, 'the last writes to be acknowledged', 30_000);
+      await until(() => isDone, 'the last writes to be acknowledged');
       if (faults.length > 0) throw new Error(`the writers met ${[...new Set(faults)].join(', ')}`);
     },
     missing: (frames) => {
@@ -129,6 +129,21 @@ export function startWriters(
       return acknowledged.filter((key) => !told.has(key));
     },
   };
+}
+
+/** How long a write may take that is refused because the database is away. */
+const REFUSED_MS = 3000;
+
+/** Checks that some writes were refused, each with a 503 that says when to come back, and none of them hung. */
+export function checkRefused(t: Test, writes: readonly AcknowledgedWrites[], refusedMs = REFUSED_MS): void {
+  const attempts = writes.flatMap((own) => own.attempts);
+  const refused = attempts.filter(({ status }) => status !== 201);
+  t.ok(refused.length > 0, 'some were refused');
+  t.strictSame([...new Set(refused.map(({ status, retryAfter }) => `${status} ${retryAfter}`))], ['503 2']);
+  const times = refused.map(({ ms }) => Math.round(ms)).sort((a, b) => a - b);
+  t.comment(`${refused.length} of ${attempts.length} writes refused, after ${times[0]} to ${times.at(-1)} ms`);
+  // What else the machine does meets some of them, and not half; of those a hang is told by `stop`.
+  t.ok((times[times.length >> 1] ?? Infinity) < refusedMs, `${times} ms`);
 }
 
 /**

@@ -2,9 +2,9 @@
 
 import { createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import http from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTHeaderParameters, SignJWT } from 'jose';
-import type { JwtIssuer } from '../../src/jwt-issuers.ts';
+import type { JwtIssuer } from '../../src/config/jwt-issuers.ts';
+import { findFreePort } from './free-port.ts';
 import type { Teardown } from './teardown.ts';
 
 export const AUDIENCE = 'teamboard';
@@ -69,8 +69,8 @@ export async function startKeyServer(t: Teardown, ...pairs: KeyPair[]): Promise<
     server.closeAllConnections();
     await closed;
   };
-  await listen(0);
-  const { port } = server.address() as AddressInfo;
+  const port = await findFreePort();
+  await listen(port);
   t.teardown(stop);
   const show = (...shown: KeyPair[]) => {
     const body = JSON.stringify({ keys: shown.map(({ publicJwk }) => publicJwk) });

@@ -1,7 +1,12 @@
 // A client of one stream, over a real socket, that keeps every byte it was sent.
+//
+// Of a stream of many boards it gives what that tells of one of them, as the stream of this one alone would tell it: so a
+// test may ask the same of both.
 
 import http from 'node:http';
 import { createParser } from 'eventsource-parser';
+import { BoardFrames, type ReadyBoard } from './board-frames.ts';
+import { type BoardRequest, requestBoard } from './board-request.ts';
 import type { Teardown } from './teardown.ts';
 import { until } from './until.ts';
 
@@ -13,6 +18,7 @@ export interface ReceivedFrame {
 }
 
 export interface ReceivedPresence {
+  boardId: string;
   action: 'sync' | 'join' | 'leave';
   /** Of a `sync`. */
   users: Array<{ id: string; name: string }>;
@@ -26,10 +32,14 @@ export interface EventStream {
   headers: http.IncomingHttpHeaders;
   /** The body as it came, byte for byte. */
   readonly raw: string;
-  /** The events in it, as a browser would dispatch them, without `presence`: that comes when it comes. */
+  /** The events in it, as a browser would dispatch them, without `presence` and `heartbeat`: those come when they come. */
   readonly frames: ReceivedFrame[];
+  /** The `heartbeat` events. */
+  readonly heartbeats: ReceivedFrame[];
   /** The data of the `presence` events. */
   readonly presence: ReceivedPresence[];
+  /** The last `id:`, as a client sends it when it comes back: of a stream of many boards one for all of them. */
+  readonly lastEventId: string | undefined;
   /** The value of each `retry:` field. */
   readonly retries: number[];
   /** True when the server has ended the body cleanly; false while it goes on or when it was cut. */
@@ -45,24 +55,44 @@ export interface EventStream {
   socket: import('node:net').Socket;
 }
 
-export interface OpenOptions {
-  cookie: string;
-  headers?: Record<string, string>;
-  /** With a leading `?`. */
-  query?: string;
+export type OpenOptions = { cookie: string } & BoardRequest;
+
+/** @returns for every other one of several streams: the boards beside its own */
+export function oneOfTwo(index: number, beside: readonly string[]): readonly string[] | undefined {
+  return index % 2 === 1 ? beside : undefined;
 }
 
-/** Opens `GET /boards/:id/events`; resolves at the head of the response. Is closed with the test. */
-export async function openStream(
+/** Opens a stream; resolves at the head of the response. Is closed with the test. */
+export function openStream(t: Teardown, base: string, boardId: string, options: OpenOptions): Promise<EventStream> {
+  const { path, headers, isReturning } = requestBoard(boardId, options);
+  const isDue = ({ resumedFrom }: ReadyBoard) => isReturning && resumedFrom === undefined;
+  const boards = options.beside && new BoardFrames([boardId], isDue);
+  const split = (frame: ReceivedFrame) => boards?.split(frame).filter((own) => own.boardId === boardId) ?? [frame];
+  return open(t, base + path, { cookie: options.cookie, ...headers }, split);
+}
+
+/**
+ * Opens `GET /events`, and gives all that it tells.
+ *
+ * @param boards each with its cursor, if it has one
+ * @param options the query begins with `&`
+ */
+export function openMany(
   t: Teardown,
   base: string,
-  boardId: string,
-  options: OpenOptions,
+  boards: string[],
+  { cookie, headers, query = '' }: OpenOptions,
 ): Promise<EventStream> {
-  const request = http.get(`${base}/boards/${boardId}/events${options.query ?? ''}`, {
-    agent: false,
-    headers: { accept: 'text/event-stream', cookie: options.cookie, ...options.headers },
-  });
+  return open(t, `${base}/events?boards=${boards.join()}${query}`, { cookie, ...headers }, (frame) => [frame]);
+}
+
+async function open(
+  t: Teardown,
+  url: string,
+  headers: Record<string, string>,
+  split: (frame: ReceivedFrame) => ReceivedFrame[],
+): Promise<EventStream> {
+  const request = http.get(url, { agent: false, headers: { accept: 'text/event-stream', ...headers } });
   t.teardown(() => request.destroy());
   const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
     request.once('response', resolve);
@@ -70,16 +100,23 @@ export async function openStream(
   });
   request.on('error', () => {});
   const frames: ReceivedFrame[] = [];
+  const heartbeats: ReceivedFrame[] = [];
   const presence: ReceivedPresence[] = [];
   const retries: number[] = [];
   let raw = '';
   let ended = false;
   let closed = false;
+  let lastEventId: string | undefined;
+  const take = ({ id, event, data }: ReceivedFrame) => {
+    if (event === 'heartbeat') heartbeats.push({ id, event, data });
+    else if (event !== 'presence') frames.push({ id, event, data });
+    else if (id === undefined) presence.push(data);
+    else throw new Error(`a presence event with the id ${id}`);
+  };
   const parser = createParser({
     onEvent: ({ id, event, data }) => {
-      if (event !== 'presence') frames.push({ id, event, data: JSON.parse(data) });
-      else if (id === undefined) presence.push(JSON.parse(data));
-      else throw new Error(`a presence event with the id ${id}`);
+      lastEventId = id ?? lastEventId;
+      for (const frame of split({ id, event, data: JSON.parse(data) })) take(frame);
     },
     onRetry: (retry) => void retries.push(retry),
   });
@@ -100,8 +137,12 @@ export async function openStream(
     headers: response.headers,
     socket: response.socket,
     frames,
+    heartbeats,
     presence,
     retries,
+    get lastEventId() {
+      return lastEventId;
+    },
     get raw() {
       return raw;
     },
@@ -114,8 +155,13 @@ export async function openStream(
     get seqs() {
       return frames.filter(({ event }) => event === 'changed').map(({ data }) => data.seq);
     },
-    next: (event, fits = () => true) =>
-      until(() => frames.find((frame) => frame.event === event && fits(frame)), `a frame '${event}' in ${raw}`),
+    next: (event, fits = () => true) => {
+      const among = event === 'heartbeat' ? heartbeats : frames;
+      return until(
+        () => among.find((frame) => frame.event === event && fits(frame)),
+        () => `a frame '${event}' in … ${raw.slice(-2000)}`,
+      );
+    },
     end: async () => {
       await until(() => ended, 'the end of the stream');
     },

@@ -1,6 +1,7 @@
 // A proxy in front of PostgreSQL that breaks connections in the ways in which networks and poolers do.
 
 import net from 'node:net';
+import { startTcpProxy } from './tcp-proxy.ts';
 import type { Teardown } from './teardown.ts';
 
 export interface FaultyProxy {
@@ -32,22 +33,12 @@ export async function startFaultyProxy(t: Teardown, databaseUrl: string): Promis
   const upstream = new URL(databaseUrl.replace('@/', '@localhost/'));
   const folder = upstream.searchParams.get('host') ?? '';
   const path = `${folder}/.s.PGSQL.${upstream.searchParams.get('port') ?? 5432}`;
-  const sockets = new Set<net.Socket>();
   const sessions = new Set<Session>();
   let isCut = false;
   let delayMs = 0;
   let doomed: { text: string; onCut: () => void } | undefined;
-  const server = net.createServer((client) => {
-    if (isCut) {
-      client.destroy();
-      return;
-    }
-    const server = net.connect(path);
-    for (const socket of [client, server]) {
-      sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => sockets.delete(socket));
-    }
+  const connect = () => (isCut ? undefined : net.connect(path));
+  const { port, sockets, destroyAll } = await startTcpProxy(t, connect, (client, server) => {
     const session = new Session((query) => server.write(query));
     sessions.add(session);
     client.pipe(server);
@@ -78,15 +69,6 @@ export async function startFaultyProxy(t: Teardown, databaseUrl: string): Promis
       client.destroy();
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const destroyAll = () => {
-    for (const socket of sockets) socket.destroy();
-  };
-  t.teardown(async () => {
-    destroyAll();
-    await new Promise((resolve) => server.close(resolve));
-  });
-  const { port } = server.address() as net.AddressInfo;
   return {
     url: `postgres://postgres@127.0.0.1:${port}${upstream.pathname}?sslmode=disable`,
     swallow: () => {

@@ -16,7 +16,7 @@ export async function createLargeBoard(
 ): Promise<string> {
   const boardId = await client.createBoard();
   await sql(
-    `insert into items (board_id, text)
+    `insert into teamboard.items (board_id, text)
      select $1, rpad(n || ' ', ${TEXT_BYTES}, md5(n::text)) from generate_series(1, $2::int) n`,
     [boardId, Math.ceil(bytes / TEXT_BYTES)],
   );

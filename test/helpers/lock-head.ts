@@ -7,7 +7,7 @@ import type { Teardown } from './teardown.ts';
 export async function lockHead(t: Teardown, database: TestDatabase, boardId: string): Promise<() => Promise<void>> {
   const locker = await database.pool.connect();
   await locker.query('begin');
-  await locker.query('select from board_log where board_id = $1 for update', [boardId]);
+  await locker.query('select from teamboard.board_log where board_id = $1 for update', [boardId]);
   let isHeld = true;
   const release = async () => {
     if (!isHeld) return;

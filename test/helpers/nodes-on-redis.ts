@@ -2,30 +2,42 @@
 
 import type { Test } from 'tap';
 import { Client } from './client.ts';
-import { type EventStream, openStream } from './event-stream.ts';
-import { startNode, useDatabase } from './node.ts';
+import { type EventStream, oneOfTwo, openStream } from './event-stream.ts';
+import { startNode, type TestNode, useDatabase } from './node.ts';
 import { startPrivateRedis } from './redis.ts';
-import { record } from './registry.ts';
+import { MOST_OUTAGES, record } from './registry.ts';
+import { timings } from './timings.ts';
 import { until } from './until.ts';
 
 const STREAMS_PER_NODE = 5;
+
+/** In ms. */
+export interface Times {
+  own: number;
+  other: number;
+}
+
+const median = (times: number[]) => times.sort((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
 
 /** Ends with the test. */
 export async function startNodesOnRedis(t: Test) {
   const database = await useDatabase(t);
   const redis = await startPrivateRedis();
   t.teardown(() => redis.stop());
-  const settings = { redisUrl: redis.url, heartbeatSeconds: 1 };
+  const settings = { redisUrl: redis.url, heartbeatSeconds: 1, timings };
   const nodes = [await startNode(t, database.url, settings), await startNode(t, database.url, settings)] as const;
+  /** What this machine makes of the same without any Redis. */
+  const without = await startNode(t, database.url, { heartbeatSeconds: 1, timings });
   const ada = await Client.signUp(nodes[0]);
-  const boardId = await ada.createBoard();
+  const [boardId, otherId] = [await ada.createBoard(), await ada.createBoard()];
   const heard = nodes.map(({ app }) => record(app.registry));
+  const beside = [await ada.createBoard()];
   const streams: EventStream[] = [];
 
   const openOnEach = async (count: number) => {
     for (const node of nodes) {
       for (let opened = 0; opened < count; opened += 1) {
-        const stream = await openStream(t, node.url, boardId, ada);
+        const stream = await openStream(t, node.url, boardId, { ...ada, beside: oneOfTwo(streams.length, beside) });
         await stream.next('ready');
         streams.push(stream);
       }
@@ -42,6 +54,13 @@ export async function startNodesOnRedis(t: Test) {
   const logged = (pattern: RegExp) =>
     nodes.map((node) => node.logged.filter(({ msg }) => pattern.test(String(msg))).length);
   const readiness = () => Promise.all(nodes.map((node) => ada.at(node).get('/readyz')));
+
+  const timeWrite = async (node: TestNode, id: string) => {
+    const startedAt = performance.now();
+    const { status } = await ada.at(node).post(`/boards/${id}/items`, { text: 'x' });
+    if (status !== 201) throw new Error(`a write answered ${status}`);
+    return performance.now() - startedAt;
+  };
 
   await openOnEach(STREAMS_PER_NODE);
   await complete();
@@ -63,7 +82,6 @@ export async function startNodesOnRedis(t: Test) {
       await until(
         async () => (await readiness()).every(({ status, body }) => status === 200 && body.registry === state),
         `the registry to be ${state} at both`,
-        15_000,
       );
     },
     /** Each join and leave that either node was told of. */
@@ -76,26 +94,36 @@ export async function startNodesOnRedis(t: Test) {
     logged,
     /** One line when it begins and one when it ends, at each node. */
     checkOutageLogged: () => {
-      // A machine that stands still for half a second is an outage too. A line for each command would be dozens.
       const away = logged(/redis is away/);
       t.ok(
-        away.every((lines) => lines >= 1 && lines <= 3),
+        away.every((lines) => lines >= 1 && lines <= MOST_OUTAGES),
         `lines for the outage: ${away}`,
       );
       t.strictSame(logged(/redis is back/), away, 'and as many for its end');
     },
-    /** The median of so many writes, one after the other, in ms. */
-    medianWrite: async (count: number) => {
-      const times: number[] = [];
+    /** The medians of so many writes, one after the other, and of as many in between that know no Redis. */
+    timeWrites: async (count: number): Promise<Times> => {
+      const [own, other]: [number[], number[]] = [[], []];
       for (let written = 0; written < count; written += 1) {
-        const start = performance.now();
-        const { status } = await ada
-          .at(nodes[written % 2 === 0 ? 0 : 1])
-          .post(`/boards/${boardId}/items`, { text: 'x' });
-        if (status !== 201) throw new Error(`a write answered ${status}`);
-        times.push(performance.now() - start);
+        own.push(await timeWrite(nodes[written % 2 === 0 ? 0 : 1], boardId));
+        other.push(await timeWrite(without, otherId));
       }
-      return times.sort((a, b) => a - b)[Math.floor(count / 2)] ?? 0;
+      return { own: median(own), other: median(other) };
+    },
+    /** The same at best, of streams that are opened and said `ready`. Those of the nodes stay open. */
+    timeOpenings: async (count: number): Promise<Times> => {
+      const [own, other]: [number[], number[]] = [[], []];
+      for (let opened = 0; opened < count; opened += 1) {
+        let startedAt = performance.now();
+        await openOnEach(1);
+        own.push((performance.now() - startedAt) / 2);
+        startedAt = performance.now();
+        const stream = await openStream(t, without.url, otherId, ada);
+        await stream.next('ready');
+        other.push(performance.now() - startedAt);
+        stream.close();
+      }
+      return { own: Math.min(...own), other: Math.min(...other) };
     },
   };
 }

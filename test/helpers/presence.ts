@@ -40,7 +40,7 @@ export function syncs({ presence }: EventStream): number {
 }
 
 /** The names of all who are there, as the stream's page has them now. @throws what could not be, of a page that counts */
-export function present({ presence }: EventStream): string[] {
+export function present({ presence }: Pick<EventStream, 'presence'>): string[] {
   const users = new Map<string, string>();
   for (const change of presence) {
     if (change.action === 'sync') {

@@ -68,7 +68,7 @@ export async function startPrivatePostgres(
   await ensureCluster({ folder, user, binaries, initdbArgs: endpoint.initdbArgs, logFile });
   await start();
   await run('postgres', `create database ${DATABASE}`);
-  await migrate(url, log);
+  await migrate(url, 'teamboard', log);
   return {
     url,
     start,

@@ -1,10 +1,10 @@
 // What every error of the API looks like.
 
 import type { Test } from 'tap';
-import { type InputFault, type ProblemCode, problems } from '../../src/errors.ts';
+import { type InputFault, type ProblemCode, problems } from '../../src/problems/problem.ts';
 import type { Answer } from './client.ts';
 
-/** Checks an answer against RFC 9457 and the table of src/errors.ts, field by field. */
+/** Checks an answer against RFC 9457 and the table of src/problems/problem.ts, field by field. */
 export function sameProblem(
   t: Test,
   answer: Pick<Answer, 'status' | 'headers' | 'body'>,

@@ -1,13 +1,20 @@
-// Nodes of Teamboard as processes of their own, as a user starts them: compiled with the tests.
+// Nodes of Teamboard as processes of their own, as a user starts them: bundled with the tests, since a node starts in half
+// the CPU then.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import net from 'node:net';
+import type { Timings } from '../../src/timings.ts';
 import { projectPath } from './project.ts';
 import type { Teardown } from './teardown.ts';
+import { unlimited } from './unlimited.ts';
 import { until } from './until.ts';
 
-const cli = projectPath('build/src/cli.js');
+// Coverage goes by the file: what a bundle has of one would be counted as functions of their own.
+const isCovered = process.env._TAPJS_PROCESSINFO_COVERAGE_ === '1';
+const cli = projectPath(isCovered ? 'build/src/cli.js' : 'build/bundled/cli.js');
+const quickNode = projectPath(isCovered ? 'build/test/helpers/quick-node.js' : 'build/bundled/quick-node.js');
+/** For a second or two of work, on a machine that starts many at once. One that has ended is not waited for. */
+const STARTED_MS = 180_000;
 
 export interface NodeProcess {
   url: string;
@@ -30,7 +37,7 @@ export async function runCli(
   environment: Record<string, string>,
   options: ProcessOptions = {},
 ) {
-  const child = start(t, args, environment, options);
+  const child = startCli(t, args, environment, options);
   const { code } = await child.exit();
   return { code, output: child.output };
 }
@@ -40,6 +47,8 @@ export interface ProcessOptions {
   openFiles?: number;
   /** Where its standard output and error go: a path; default: to this process. Its `output` is empty then. */
   outputPath?: string;
+  /** Default: the real ones. */
+  timings?: Timings;
 }
 
 /** Starts a node on a free port; resolves when it listens. It is killed with the test, if it is still there. */
@@ -48,7 +57,7 @@ export async function spawnNode(
   environment: Record<string, string>,
   options: ProcessOptions = {},
 ): Promise<NodeProcess> {
-  const node = start(t, ['serve'], { PORT: '0', ...environment }, options);
+  const node = startCli(t, ['serve'], { PORT: '0', ...environment }, options);
   const { PORT: port = '0' } = environment;
   const url = await until(
     async () => {
@@ -59,7 +68,7 @@ export async function spawnNode(
       return alive?.ok && address;
     },
     'the node to listen',
-    30_000,
+    STARTED_MS,
   );
   return {
     url,
@@ -80,34 +89,31 @@ export async function spawnNode(
   };
 }
 
-/** @returns one that nobody listens on now */
-export async function findFreePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /** A test that takes too long is ended without its teardowns. */
 const running = new Set<ChildProcess>();
 process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-function start(
+/** Runs the command line, whatever becomes of it. It is ended with the test. */
+export function startCli(
   t: Teardown,
   args: string[],
   environment: Record<string, string>,
-  { openFiles, outputPath }: ProcessOptions = {},
+  { openFiles, outputPath, timings }: ProcessOptions = {},
 ) {
   const { PATH = '', HOME = '', TMPDIR } = process.env;
-  // Only the tests of the limits meet them: many others write as fast as they can.
-  const unlimited = { WRITES_PER_SECOND: '1000000', ACCOUNTS_PER_MINUTE: '1000000' };
-  const variables = { PATH, HOME, ...(TMPDIR && { TMPDIR }), ...unlimited, ...environment };
+  const variables = {
+    PATH,
+    HOME,
+    ...(TMPDIR && { TMPDIR }),
+    ...unlimited,
+    ...environment,
+  };
   const settings = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   // `env -i` takes off what tap puts into the environment of each child, which would make it a part of the coverage.
-  const command = ['/usr/bin/env', '-i', ...settings, process.execPath, cli, ...args];
+  const script = timings ? [quickNode, JSON.stringify(timings)] : [cli, ...args];
+  const command = ['/usr/bin/env', '-i', ...settings, process.execPath, ...script];
   const shell = [
     ...(openFiles === undefined ? [] : [`ulimit -n ${openFiles}`]),
     ...(outputPath === undefined ? [] : [`exec >'${outputPath}' 2>&1`]),

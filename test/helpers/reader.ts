@@ -2,6 +2,8 @@
 
 import { EventSource, type FetchLike } from 'eventsource';
 import { createParser } from 'eventsource-parser';
+import { BoardFrames } from './board-frames.ts';
+import { requestBoard } from './board-request.ts';
 import type { Client } from './client.ts';
 import type { ReceivedFrame } from './event-stream.ts';
 import type { Teardown } from './teardown.ts';
@@ -39,12 +41,22 @@ export interface ReaderOptions {
   after?: string;
   /** In the address, as a page has it that has no cookie here. */
   ticket?: string;
+  /** Other boards, or none: then it follows many, and tells what it was told of this one. */
+  beside?: readonly string[] | undefined;
+}
+
+/** Of a board's stream: each frame. Of one of many boards: those of this one, as its own stream would have told them. */
+function splitter(boardId: string, isMany: boolean, isReturning: () => boolean) {
+  if (!isMany) return (frame: ReceivedFrame) => [frame];
+  const boards = new BoardFrames([boardId], ({ resumedFrom }) => isReturning() && resumedFrom === undefined);
+  return (frame: ReceivedFrame) =>
+    boards.split(frame).flatMap(({ boardId: of, ...own }) => (of === boardId ? [own] : []));
 }
 
 const names = ['ready', 'snapshot', 'changed', 'reset', 'broadcast', 'close'];
 
 /** Is closed with the test. */
-export function startReader(t: Teardown, { address, boardId, client, after, ticket }: ReaderOptions): Reader {
+export function startReader(t: Teardown, { address, boardId, client, after, ticket, beside }: ReaderOptions): Reader {
   const frames: ReceivedFrame[] = [];
   const seqs: number[] = [];
   const connections: Connection[] = [];
@@ -83,15 +95,18 @@ export function startReader(t: Teardown, { address, boardId, client, after, tick
     ...(after !== undefined && { lastEventId: after }),
     ...(ticket !== undefined && { ticket }),
   });
-  const source = new EventSource(`${address()}/boards/${boardId}/events?${query}`, { fetch: fetchAndNote });
+  const { path, isReturning } = requestBoard(boardId, { query: `?${query}`, beside });
+  const source = new EventSource(address() + path, { fetch: fetchAndNote });
   t.teardown(() => source.close());
+  const split = splitter(boardId, beside !== undefined, () => isReturning || connections.length > 1);
   for (const name of names) {
     source.addEventListener(name, ({ data, lastEventId }) => {
-      const frame = { id: lastEventId || undefined, event: name, data: JSON.parse(data) };
-      frames.push(frame);
       const connection = connections.at(-1);
       if (name === 'ready' && connection) connection.readyAt = performance.now();
-      if (name === 'changed') seqs.push(frame.data.seq);
+      for (const frame of split({ id: lastEventId || undefined, event: name, data: JSON.parse(data) })) {
+        frames.push(frame);
+        if (name === 'changed') seqs.push(frame.data.seq);
+      }
     });
   }
   source.addEventListener('error', () => {

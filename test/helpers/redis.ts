@@ -2,10 +2,13 @@
 
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
+import { findFreePort } from './free-port.ts';
+import type { Teardown } from './teardown.ts';
 import { until } from './until.ts';
 
 /** Why tests that need a private server are skipped, if they are. */
@@ -58,6 +61,32 @@ export async function startPrivateRedis(): Promise<PrivateRedis> {
   };
 }
 
+/** Starts a server on a port, with settings as on its command line; it ends with the test. */
+export async function startRedisOnPort(t: Teardown, ...settings: string[]) {
+  const at = settings.indexOf('--port');
+  const port = at < 0 ? await findFreePort() : Number(settings[at + 1]);
+  const folder = await mkdtemp(join(tmpdir(), 'teamboard-redis-'));
+  const options = ['--port', `${port}`, '--dir', folder, '--save', '', '--appendonly', 'no', ...settings];
+  const server = spawn('redis-server', options, { stdio: 'ignore' });
+  const killNow = () => server.kill('SIGKILL');
+  // A test that crashes runs no teardown.
+  process.once('exit', killNow);
+  const [, password = ''] = / --requirepass (\S+)/.exec(` ${settings.join(' ')}`) ?? [];
+  // For the test's own questions, as the default user.
+  const client = new Redis({ port, password, retryStrategy: () => 10, maxRetriesPerRequest: null });
+  client.on('error', () => {});
+  t.teardown(async () => {
+    client.disconnect();
+    await kill(server);
+    process.off('exit', killNow);
+    await rm(folder, { recursive: true, force: true });
+  });
+  const ended = once(server, 'exit').then(([code]) => Promise.reject(new Error(`redis-server ended with ${code}`)));
+  ended.catch(() => {});
+  await Promise.race([ended, until(async () => (await client.ping()) === 'PONG', 'the redis server answers')]);
+  return { port, folder, client, kill: () => kill(server), url: `redis://127.0.0.1:${port}` };
+}
+
 export interface TestRedis {
   url: string;
   client: Redis;
@@ -70,12 +99,13 @@ export interface TestRedis {
 /** The server of REDIS_URL, or else a private one. Not to be stopped, paused or flushed. */
 export async function useRedis(): Promise<TestRedis> {
   const own = `tb-test-${randomUUID()}`;
-  const newPrefix = () => `{${own}-${randomUUID()}}`;
+  // At most 64 characters.
+  const newPrefix = () => `${own}-${randomUUID().slice(0, 8)}`;
   const url = process.env.REDIS_URL;
   if (!url) return { ...(await startPrivateRedis()), newPrefix };
   const client = new Redis(url);
   const stop = async () => {
-    for await (const keys of client.scanStream({ match: `{${own}-*`, count: 1000 })) {
+    for await (const keys of client.scanStream({ match: `${own}-*`, count: 1000 })) {
       if (keys.length > 0) await client.unlink(...keys);
     }
     client.disconnect();

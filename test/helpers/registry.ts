@@ -4,12 +4,20 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Test } from 'tap';
 import { RedisStreamRegistry } from '../../src/liveness/redis-stream-registry.ts';
-import type { RegisteredStream, RegistryChange, StreamRegistry } from '../../src/liveness/stream-registry.ts';
-import type { Logger } from '../../src/logger.ts';
+import { registryKeys } from '../../src/liveness/registry-keys.ts';
+import {
+  entryOf,
+  type HeldStream,
+  type RegisteredStream,
+  type RegistryChange,
+  RegistryUnavailable,
+  type StreamRegistry,
+} from '../../src/liveness/stream-registry.ts';
+import type { Logger } from '../../src/logging/logger.ts';
 import { until } from './until.ts';
 
-/** A lease that runs out while a test waits. */
-export const times = { leaseMs: 600, beatMs: 150, reapMs: 50 };
+/** A lease that runs out while a test waits, and not while a machine stands still for three seconds. */
+export const times = { leaseMs: 4000, beatMs: 150, reapMs: 50 };
 
 export const silent: Logger = { info() {}, warn() {} };
 
@@ -22,6 +30,28 @@ export function recordingLog() {
     warn: write,
     matching: (pattern: RegExp) => lines.filter(({ message }) => pattern.test(message)),
   };
+}
+
+/** A machine that stands still for half a second is an outage too; a line for each command would be some dozens. */
+export const MOST_OUTAGES = 20;
+
+/** That an outage of Redis was told of when it began and when it had ended, by a line each. */
+export function checkOutageLogged(t: Test, log: ReturnType<typeof recordingLog>): void {
+  const [away = 0, back = 0] = [/redis is away/, /redis is back/].map((pattern) => log.matching(pattern).length);
+  t.ok(away >= 1 && away <= MOST_OUTAGES, `${away} lines for the outage`);
+  t.equal(back, away, 'and as many for its end');
+}
+
+/** What is registered of a board, as soon as Redis says it: for a machine that has stood still it is away for a moment. */
+export function listedBy(registry: StreamRegistry, boardId: string): Promise<HeldStream[]> {
+  return until(
+    () =>
+      registry.list(boardId).catch((error) => {
+        if (!(error instanceof RegistryUnavailable)) throw error;
+        return undefined;
+      }),
+    'Redis to list the streams',
+  );
 }
 
 export function streamOf(boardId: string, userId: string = randomUUID()): RegisteredStream {
@@ -38,6 +68,7 @@ export interface NodeOptions {
   prefix: string;
   log?: Logger;
   leaseMs?: number;
+  database?: () => string;
 }
 
 /** Stops with the test. */
@@ -76,7 +107,7 @@ export function record(registry: StreamRegistry) {
       const stream = streamOf(randomUUID());
       registry.add(stream);
       await until(() => count('join', stream.boardId) === 1, 'the marker is heard');
-      registry.remove(stream.streamId);
+      registry.remove(stream);
     },
   };
 }
@@ -92,11 +123,13 @@ export async function plantDeadNode(options: {
   const node = randomUUID();
   const [seconds, microseconds] = await client.time();
   const expiry = Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000) + expiresInMs;
-  const changes = client.multi().zadd(`${prefix}:nodes`, expiry, node);
-  for (const { streamId, boardId, userId } of streams) {
-    changes.hset(`${prefix}:n:${node}`, streamId, `${boardId}|${userId}`);
-    changes.hset(`${prefix}:b:${boardId}`, streamId, `${userId}|${node}`);
-    changes.hincrby(`${prefix}:bu:${boardId}`, userId, 1);
+  const keys = registryKeys(prefix);
+  const changes = client.multi().zadd(keys.nodes, expiry, node);
+  for (const stream of streams) {
+    const { boardId, userId } = stream;
+    changes.hset(keys.held(node), entryOf(stream), `${boardId}|${userId}`);
+    changes.hset(keys.streams(boardId), entryOf(stream), `${userId}|${node}`);
+    changes.hincrby(keys.users(boardId), userId, 1);
   }
   await changes.exec();
 }

@@ -30,10 +30,9 @@ export function findFault(seqs: number[], from: number, to: number): string | un
 export async function findFaults(
   streams: Told[],
   { from, to }: { from: number; to: number },
-  kinds = ['ready', 'heartbeat'],
+  kinds = ['ready'],
 ): Promise<string[]> {
-  for (const stream of streams)
-    await until(() => (stream.seqs.at(-1) ?? 0) >= to, `event ${to} on each stream`, 30_000);
+  for (const stream of streams) await until(() => (stream.seqs.at(-1) ?? 0) >= to, `event ${to} on each stream`);
   return streams.flatMap(({ seqs, frames }, index) => {
     const others = frames.filter(({ event = '' }) => event !== 'changed' && !kinds.includes(event));
     const fault = findFault(seqs, from, to);

@@ -2,6 +2,7 @@
 
 import net from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { startTcpProxy } from './tcp-proxy.ts';
 import type { Teardown } from './teardown.ts';
 
 export interface Carriage {
@@ -21,16 +22,9 @@ export interface Carriage {
  */
 export async function startSlicingProxy(t: Teardown, url: string, carry: () => Carriage): Promise<string> {
   const { hostname, port } = new URL(url);
-  const sockets = new Set<net.Socket>();
-  const proxy = net.createServer((client) => {
+  const connect = () => net.connect({ host: hostname, port: Number(port) });
+  const proxy = await startTcpProxy(t, connect, (client, node) => {
     const { cut, reset = false, pieces = Infinity } = carry();
-    const node = net.connect({ host: hostname, port: Number(port) });
-    for (const socket of [client, node]) {
-      socket.setNoDelay(true);
-      sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => sockets.delete(socket));
-    }
     client.pipe(node);
     client.on('close', () => node.destroy());
     void handOn(node, client, cut, pieces).then(() => {
@@ -39,12 +33,7 @@ export async function startSlicingProxy(t: Teardown, url: string, carry: () => C
       node.destroy();
     });
   });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  t.teardown(async () => {
-    for (const socket of sockets) socket.destroy();
-    await new Promise((resolve) => proxy.close(resolve));
-  });
-  return `http://127.0.0.1:${(proxy.address() as net.AddressInfo).port}`;
+  return `http://127.0.0.1:${proxy.port}`;
 }
 
 /** Resolves when all that is to come through has, or there is no more. */

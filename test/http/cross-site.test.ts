@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import t from 'tap';
+import { timings } from '../../src/timings.ts';
 import { type Answer, Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
@@ -24,6 +25,10 @@ const boardId = await ada.createBoard();
 const own = new URL(node.url).host;
 
 type Headers = Record<string, string>;
+type Paths = Record<
+  string,
+  Record<string, { parameters?: Array<{ name: string; in: string }>; responses: Record<string, { headers?: object }> }>
+>;
 
 /** fetch() sets some of these headers itself. */
 async function send(
@@ -64,6 +69,19 @@ const matrix: Array<[about: string, headers: Headers, passes: boolean]> = [
   ['Origin is the host, behind TLS', { origin: `https://${own}` }, true],
   ['Origin is the host, in capitals', { origin: 'http://localhost:80', host: 'LOCALHOST' }, true],
   ['Origin is the public address', { origin: 'https://boards.example' }, true],
+  ['Origin is the public address, written otherwise', { origin: 'HTTPS://Boards.Example.:443' }, true],
+  ['Origin is the host with the port of its scheme', { origin: 'https://board.lan', host: 'board.lan:443' }, true],
+  ['Origin has the port that the host leaves out', { origin: 'http://board.lan:80', host: 'board.lan' }, true],
+  [
+    'Origin is the host, but for the port of the other scheme',
+    { origin: 'http://board.lan', host: 'board.lan:443' },
+    false,
+  ],
+  ['Origin is the host with a dot', { origin: 'http://board.lan', host: 'board.lan.' }, true],
+  ['Origin is the host in IPv6', { origin: 'http://[2001:db8::1]:80', host: '[2001:DB8:0:0::0:1]' }, true],
+  ['Origin is another in IPv6', { origin: 'http://[2001:db8::1]', host: '[2001:db8::2]' }, false],
+  ['Origin has a path', { origin: `http://${own}/x` }, false],
+  ['Origin has a user', { origin: `http://x@${own}` }, false],
   ['Origin is the public address without TLS', { origin: 'http://boards.example' }, false],
   ['Origin is another', { origin: hostile }, false],
   ['Origin is another port', { origin: 'http://127.0.0.1:1' }, false],
@@ -73,6 +91,7 @@ const matrix: Array<[about: string, headers: Headers, passes: boolean]> = [
   ['Origin is empty', { origin: '' }, false],
   ['Origin is nonsense', { origin: 'evil' }, false],
   ['allowed', { origin: allowed }, true],
+  ['allowed, written otherwise', { origin: 'https://APP.example.:443' }, true],
   ['allowed, cross-site', { 'sec-fetch-site': 'cross-site', origin: allowed }, true],
   ['allowed, same-site', { 'sec-fetch-site': 'same-site', origin: sibling }, true],
   ['not quite allowed', { 'sec-fetch-site': 'cross-site', origin: `${allowed}:8443` }, false],
@@ -122,6 +141,30 @@ t.test('a page of another site changes nothing, opens no stream and signs nobody
   t.equal((await ada.get(`/boards/${boardId}`)).body.board.name, 'P');
 });
 
+t.test('who is refused is told what was compared, and what makes it the same', async (t) => {
+  const plain = await startNode(t, database.url, { corsOrigins: [allowed] });
+  const detail = async (headers: Headers, to: TestNode) =>
+    (await send('POST', '/guests', headers, { name: 'x' }, to)).body.detail as string;
+  const rewritten = await detail({ origin: 'https://boards.example', host: 'backend:8080' }, plain);
+  for (const word of [
+    'https://boards.example',
+    'backend:8080',
+    'PUBLIC_URL is not set',
+    'proxy_set_header Host $http_host',
+    'CORS_ORIGINS',
+  ]) {
+    t.ok(rewritten.includes(word), `${word}: ${rewritten}`);
+  }
+  const wrong = await detail({ origin: 'https://other.example', host: 'backend' }, node);
+  t.match(wrong, /https:\/\/other\.example .* https:\/\/boards\.example \(PUBLIC_URL\) and backend \(Host\)/);
+  const concluded = await detail({ 'sec-fetch-site': 'same-site', origin: 'http://localhost:1' }, plain);
+  t.match(concluded, /http:\/\/localhost:1 .*"same-site".*CORS_ORIGINS/);
+  t.notMatch(concluded, /PUBLIC_URL|Host/, 'which have no say in what the browser concludes');
+  t.match(await detail({ 'sec-fetch-site': 'cross-site', origin: 'null' }, plain), /a page that it does not name/);
+  const long = await detail({ origin: `https://${'x'.repeat(5000)}` }, plain);
+  t.ok(long.length < 1000, `${long.length} characters`);
+});
+
 t.test('without a public address the server is what the request calls it', async (t) => {
   const plain = await startNode(t, database.url);
   const host = new URL(plain.url).host;
@@ -140,7 +183,9 @@ function isReadable(t: Tap, { headers }: Pick<Answer, 'headers'>, origin: string
   t.equal(headers.get('access-control-allow-credentials'), mayRead ? 'true' : null, `${about}: credentials`);
   t.equal(
     headers.get('access-control-expose-headers'),
-    mayRead ? 'ETag, Idempotent-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After' : null,
+    mayRead
+      ? 'Accept-Encoding, Allow, ETag, Idempotent-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id'
+      : null,
     `${about}: exposed`,
   );
 }
@@ -158,6 +203,8 @@ t.test('pages of allowed origins, and only they, read every answer, whatever it 
       [406, send('GET', `/boards/${boardId}/events`, { cookie, ...from, 'sec-fetch-site': 'none', accept: 'a/b' })],
       [200, send('GET', '/openapi.json', from)],
       [200, send('GET', '/livez', from)],
+      [400, send('GET', `/boards/${boardId}%`, { cookie, ...from })],
+      [400, send('GET', '/boards/%ff', from)],
     ];
     if (origin === hostile) answers.push([403, send('POST', '/guests', from, { name: 'x' })]);
     for (const [status, promise] of answers) {
@@ -187,7 +234,11 @@ t.test('also while the database is away, and while the node is going down', asyn
   proxy.restore();
 
   // Two requests on one connection, of which the second comes when the server has begun to close.
-  const other = await startNode(t, database.url, { corsOrigins: [allowed] });
+  const other = await startNode(t, database.url, {
+    corsOrigins: [allowed],
+    // No time limit ends what has begun.
+    timings: { ...timings, requests: { ...timings.requests, finishMs: 60_000 } },
+  });
   const socket = net.connect(other.port, '127.0.0.1');
   t.teardown(() => socket.destroy());
   let received = '';
@@ -208,30 +259,67 @@ t.test('also while the database is away, and while the node is going down', asyn
   isReadable(t, { headers }, allowed, 'going down');
 });
 
+/** What the libraries and tools put on a request that a page of another site sends. */
+const sentHeaders = {
+  'the EventSource of @microsoft/fetch-event-source': 'accept, last-event-id',
+  'eventsource, with a token': 'authorization, cache-control, last-event-id',
+  'axios, jQuery, Prototype': 'content-type, x-requested-with',
+  'a page that wants nothing from a cache': 'Cache-Control, Pragma',
+  'OpenTelemetry, Datadog, New Relic': 'traceparent, tracestate, baggage',
+  Sentry: 'baggage, sentry-trace',
+  'a gateway that counts requests': 'X-Request-ID, x-correlation-id',
+  'our own writes': 'content-type,idempotency-key,if-match,stream-id,user-id',
+  'our own reads': 'IF-NONE-MATCH',
+};
+/** What a page may read and send without being asked for it (Fetch, 2.2.2), and what none is ever shown. */
+const safe =
+  /^(set-cookie|cache-control|content-(language|length|type)|expires|last-modified|pragma|accept|accept-language)$/i;
+
 t.test('a preflight says what an allowed page may send, and tells others nothing', async (t) => {
-  const preflight = (origin: string, path = `/boards/${boardId}/items`) =>
+  const preflight = (origin: string, path = `/boards/${boardId}/items`, headers = 'idempotency-key,x-evil') =>
     send('OPTIONS', path, {
       origin,
       'access-control-request-method': 'PATCH',
-      'access-control-request-headers': 'idempotency-key,x-evil',
+      'access-control-request-headers': headers,
       'sec-fetch-site': 'cross-site',
     });
-  for (const path of ['/session', '/nothing', `/boards/${boardId}/events`]) {
+  const listOf = (answer: Answer, name: string) => answer.headers.get(name)?.toLowerCase().split(', ') ?? [];
+  for (const path of ['/session', '/nothing', `/boards/${boardId}/events`, '/boards%']) {
     const answer = await preflight(allowed, path);
     t.equal(answer.status, 204);
     isReadable(t, answer, allowed, path);
-    t.equal(answer.headers.get('access-control-allow-methods'), 'GET, HEAD, POST, PATCH, DELETE');
-    t.equal(
-      answer.headers.get('access-control-allow-headers'),
-      'Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Stream-Id',
-    );
-    t.equal(answer.headers.get('access-control-max-age'), '600');
+    t.equal(answer.headers.get('access-control-allow-methods'), 'GET, HEAD, POST, PUT, PATCH, DELETE');
+    t.notOk(listOf(answer, 'access-control-allow-headers').includes('x-evil'));
+    t.equal(answer.headers.get('access-control-max-age'), '7200');
   }
+  for (const [about, headers] of Object.entries(sentHeaders)) {
+    const allowedNow = listOf(await preflight(allowed, '/session', headers), 'access-control-allow-headers');
+    for (const name of headers.toLowerCase().split(/, ?/)) t.ok(allowedNow.includes(name), `${about}: ${name}`);
+  }
+  const { paths } = (await send('GET', '/openapi.json', {})).body as unknown as { paths: Paths };
+  const operations = Object.values(paths).flatMap((methods) => Object.entries(methods));
+  const ours = await preflight(allowed);
+  for (const [method, { parameters = [], responses }] of operations) {
+    t.ok(listOf(ours, 'access-control-allow-methods').includes(method), method);
+    for (const { name, in: place } of parameters) {
+      if (place !== 'header') continue;
+      t.ok(listOf(ours, 'access-control-allow-headers').includes(name.toLowerCase()), `${name} may be sent`);
+    }
+    for (const name of Object.values(responses).flatMap(({ headers = {} }) => Object.keys(headers))) {
+      const exposed = listOf(ours, 'access-control-expose-headers');
+      t.ok(safe.test(name) || exposed.includes(name.toLowerCase()), `${name} may be read`);
+    }
+  }
+
   const refused = await preflight(hostile);
   sameProblem(t, refused, 'TB_METHOD_NOT_ALLOWED');
+  sameProblem(t, await preflight(hostile, '/boards%'), 'TB_INVALID');
   isReadable(t, refused, hostile, 'hostile');
   for (const name of ['methods', 'headers']) t.equal(refused.headers.get(`access-control-allow-${name}`), null);
-  t.equal((await send('OPTIONS', '/session', { origin: allowed })).status, 204, 'an OPTIONS that is no preflight');
+  const plain = await send('OPTIONS', '/session', { origin: allowed });
+  sameProblem(t, plain, 'TB_METHOD_NOT_ALLOWED', { message: 'an OPTIONS that is no preflight' });
+  t.equal(plain.headers.get('allow'), 'GET, HEAD, POST, DELETE');
+  isReadable(t, plain, allowed, 'no preflight');
 
   const closed = await startNode(t, database.url);
   const headers = { origin: allowed, 'access-control-request-method': 'GET' };
@@ -241,3 +329,23 @@ t.test('a preflight says what an allowed page may send, and tells others nothing
 });
 
 type Tap = Parameters<typeof sameProblem>[0];
+
+t.test(
+  'the log names the setting that lets in pages of another origin, once for each, and of a few only',
+  async (t) => {
+    const fresh = await startNode(t, database.url, { corsOrigins: [allowed] });
+    const ask = (headers: Headers, method = 'GET') => send(method, '/livez', headers, undefined, fresh);
+    const told = () => fresh.logged.filter(({ msg }) => /add it to CORS_ORIGINS/.test(String(msg)));
+    for (const origin of [allowed, `http://127.0.0.1:${fresh.port}`, 'null', 'no origin']) await ask({ origin });
+    t.same(told(), [], 'not of those that may, nor of what is none');
+    await ask({ origin: hostile, 'access-control-request-method': 'POST' }, 'OPTIONS');
+    await ask({ origin: hostile });
+    const refused = await send('POST', '/guests', { origin: 'HTTPS://Evil.example:443' }, { name: 'x' }, fresh);
+    sameProblem(t, refused, 'TB_CROSS_SITE');
+    t.match(refused.body.detail, /CORS_ORIGINS can allow/);
+    t.match(told(), [{ origin: hostile, level: 30 }]);
+    t.equal(told().length, 1);
+    for (let n = 0; n < 40; n += 1) await ask({ origin: `https://${n}.example` });
+    t.equal(told().length, 20, 'nobody fills the log');
+  },
+);

@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { findInexactNumber } from '../../src/http/exact-numbers.ts';
+import { cpuMs } from '../helpers/cpu-time.ts';
 
 const kept = [
   ...['0', '-0', '-0.0', '0.00', '0e5', '1', '1.0', '1.10', '1e3', '1E+3', '0.1', '1e-3', '-1.5e-7', '1e21', '5e-324'],
@@ -45,8 +46,6 @@ t.test('a megabyte of them is looked through in no time (E5)', async (t) => {
     `["${':-'.repeat(500_000)}1e1"]`,
   ];
   for (const body of bodies) {
-    const from = performance.now();
-    findInexactNumber(body);
-    t.ok(performance.now() - from < 1000, body.slice(0, 20));
+    t.ok(cpuMs(() => findInexactNumber(body)) < 1000, body.slice(0, 20));
   }
 });

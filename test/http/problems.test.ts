@@ -1,40 +1,47 @@
 // Every way in which a request can fail answers application/problem+json (RFC 9457), and no answer goes out bare.
 
 import { once } from 'node:events';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setInterval as every } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
-import { Problem, type ProblemCode, problems } from '../../src/errors.ts';
+import { Problem, type ProblemCode, problems } from '../../src/problems/problem.ts';
+import { timings } from '../../src/timings.ts';
+import { bestOf, expectWithin } from '../helpers/bounds.ts';
 import { type Answer, Client } from '../helpers/client.ts';
+import { complaintsOf } from '../helpers/complaints.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startFaultyProxy } from '../helpers/faulty-proxy.ts';
-import { startNode, type TestNode, useDatabase } from '../helpers/node.ts';
+import { startNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
 import { RawConnection } from '../helpers/raw-connection.ts';
 import { until } from '../helpers/until.ts';
 
 const database = await useDatabase(t);
 const node = await startNode(t, database.url);
+const BODY_SILENCE_MS = 3000;
+const impatient = await startNode(t, database.url, {
+  timings: { ...timings, requests: { ...timings.requests, bodySilenceMs: BODY_SILENCE_MS, bodyLookMs: 100 } },
+});
 const ada = await Client.signUp(node, 'Ada');
 const jsonType = { 'content-type': 'application/json' };
 
 /** A body that is always about to go on, and what came of it. */
-async function sendSlowly(): Promise<{ answer: Answer; ms: number }> {
-  const connection = new RawConnection(t, node);
-  const start = performance.now();
+async function sendSlowly(): Promise<{ answer: Answer; answerMs: number }> {
+  const connection = new RawConnection(t, impatient);
+  const startedAt = performance.now();
   connection.write(
     'POST /guests HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{',
   );
-  for await (const _ of every(1000)) {
+  for await (const _ of every(100)) {
     if (connection.closed) break;
     connection.write(' ');
   }
-  return { answer: await connection.answer(), ms: performance.now() - start };
+  return { answer: await connection.answer(), answerMs: performance.now() - startedAt };
 }
 /** A body that comes in pieces. @returns undefined when the connection was ended before it was whole */
 async function sendSteadily(piece: number, everyMs: number, pieces: number): Promise<{ answer: Answer; ms: number }> {
-  const connection = new RawConnection(t, node);
+  const connection = new RawConnection(t, impatient);
   const start = performance.now();
   connection.write(
     `POST /boards HTTP/1.1\r\nHost: a\r\nCookie: ${ada.cookie}\r\nConnection: close\r\n` +
@@ -51,14 +58,14 @@ async function sendSteadily(piece: number, everyMs: number, pieces: number): Pro
 }
 
 /** A request to a node whose connections to the database are open at both ends and carry nothing. */
-async function askInVain(): Promise<{ answer: Answer; ms: number; again: Answer }> {
+async function askInVain(): Promise<{ answer: Answer; answerMs: number; again: Answer }> {
   const proxy = await startFaultyProxy(t, database.url);
   const halfOpen = await startNode(t, proxy.url);
   const client = await Client.signUp(halfOpen, 'Ada');
   proxy.swallow();
-  const start = performance.now();
+  const startedAt = performance.now();
   const answer = await client.get('/boards');
-  const ms = performance.now() - start;
+  const answerMs = performance.now() - startedAt;
   const again = await until(
     async () => {
       const next = await client.get('/boards');
@@ -67,13 +74,13 @@ async function askInVain(): Promise<{ answer: Answer; ms: number; again: Answer 
     'a connection that works',
     30_000,
   );
-  return { answer, ms, again };
+  return { answer, answerMs, again };
 }
 
 // These two run beside the other tests: they take their time.
 const slowBody = sendSlowly();
-const steadyBody = sendSteadily(5000, 1000, 11);
-const silentBody = sendSteadily(60_000, 10_000, 2);
+const steadyBody = sendSteadily(5000, 400, 11);
+const silentBody = sendSteadily(60_000, 2 * BODY_SILENCE_MS, 2);
 const hangingDatabase = askInVain();
 
 t.test('the table of errors is consistent', async (t) => {
@@ -114,8 +121,9 @@ t.test('what is no request of this API is answered in its form', async (t) => {
     ['a path below /docs that is not there', 'TB_NOT_FOUND', get('/docs/static/nothing.js')],
     ['malformed JSON', 'TB_INVALID', post('{"name":'), body('must be JSON, and must not name a prototype')],
     ['no JSON at all', 'TB_INVALID', post('hello'), body('must be JSON, and must not name a prototype')],
-    ['an empty body', 'TB_INVALID', post('', jsonType), body('must not be empty when Content-Type says JSON')],
-    ['no body', 'TB_INVALID', post(undefined), body('must be object')],
+    ['an empty body', 'TB_INVALID', post('', jsonType), body('is missing: send JSON with name')],
+    ['no body', 'TB_INVALID', post(undefined), body('is missing: send JSON with name')],
+    ['no patch', 'TB_INVALID', ada.request('PATCH', `/boards/${boardId}`), body('is missing: send a JSON object')],
     ['a body that is no object', 'TB_INVALID', post('[]'), body('must be object')],
     ['a form', 'TB_UNSUPPORTED_MEDIA_TYPE', post('name=x', { 'content-type': 'application/x-www-form-urlencoded' })],
     ['plain text', 'TB_UNSUPPORTED_MEDIA_TYPE', post('{"name":"x"}', { 'content-type': 'text/plain' })],
@@ -143,6 +151,12 @@ t.test('what is no request of this API is answered in its form', async (t) => {
   );
 });
 
+t.test('an address that is too long is not told back', async (t) => {
+  const answer = await ada.get(`/boards/${'x'.repeat(20_000)}`);
+  sameProblem(t, answer, 'TB_INVALID');
+  t.equal(answer.body.detail, 'The address is too long.');
+});
+
 t.test('a body may have 256 KiB, chunked or not, and not a byte more', async (t) => {
   const limit = 256 * 1024;
   const bodyOf = (bytes: number) => `{"name":""${' '.repeat(bytes - 11)}}`;
@@ -159,6 +173,81 @@ t.test('a body may have 256 KiB, chunked or not, and not a byte more', async (t)
     } as RequestInit);
     for (const answer of [whole, chunked]) sameProblem(t, answer, code, { errors: answer.body.errors });
   }
+});
+
+t.test('who goes past a limit is told its number', async (t) => {
+  const board = `/boards/${await ada.createBoard()}`;
+  const path = `${board}/items`;
+  const { item } = (await ada.post(path, { text: '' })).body;
+  const x = (count: number) => 'x'.repeat(count);
+  const operation = { op: 'create', item: { text: '' } };
+  const key = { 'idempotency-key': x(65) };
+  const cases: Array<[number: RegExp, method: string, path: string, body?: unknown, headers?: Record<string, string>]> =
+    [
+      [/\b256 KiB/, 'POST', '/boards', x(256 * 1024 + 1)],
+      [/\b1024 KiB/, 'POST', `${board}/batch`, x(1024 * 1024 + 1)],
+      [/\b7 KiB/, 'POST', `${board}/broadcasts`, { name: 'n', data: x(7 * 1024) }],
+      [/\b7168 bytes/, 'POST', `${board}/broadcasts`, `{"name":"n","data":[${'1e20,'.repeat(1000)}1]}`],
+      [/\b64\b/, 'POST', `${board}/broadcasts`, { name: x(65), data: 1 }],
+      [/\b32 KiB/, 'GET', board, undefined, { 'x-large': x(32 * 1024) }],
+      [/\b200 characters/, 'POST', '/boards', { name: x(201) }],
+      [/\b200 characters/, 'PATCH', board, { name: x(201) }],
+      [/\b100 characters/, 'POST', '/guests', { name: x(101) }],
+      [/\b100 characters/, 'POST', '/tokens', { name: x(101) }],
+      [/\b3650\b/, 'POST', '/tokens', { name: 'x', expiresInDays: 3651 }],
+      [/\b10000 characters/, 'POST', path, { text: x(10_001) }],
+      [/\b200 characters/, 'POST', path, { text: '', rank: `a${x(200)}` }],
+      [/\b16 KiB/, 'POST', path, { text: '', data: { a: x(16 * 1024) } }],
+      [/\b64 KiB/, 'PATCH', `${path}/${item.id}`, { data: { a: x(64 * 1024) } }],
+      [/\b100 levels/, 'POST', path, `{"text":"","data":{"a":${'['.repeat(101)}${']'.repeat(101)}}}`],
+      [/\b50000\b/, 'POST', path, `{"text":"","data":{"a":[${'1,'.repeat(60_000)}1]}}`],
+      [/\b500 items/, 'POST', `${board}/batch`, { operations: Array.from({ length: 501 }, () => operation) }],
+      [/\b1 items/, 'POST', `${board}/batch`, { operations: [] }],
+      [/\b64 characters/, 'POST', '/boards', { name: 'x' }, key],
+      [/\b64 characters/, 'DELETE', board, undefined, key],
+      [/\b200\b/, 'GET', '/boards?limit=201'],
+      [/\b1\b/, 'GET', '/boards?limit=0'],
+      [/\b500\b/, 'GET', `${board}/events?limit=501`, undefined, { accept: 'application/json' }],
+      [/\b8760\b/, 'POST', `${board}/invites`, { role: 'viewer', expiresInHours: 8761 }],
+      [/\b10000\b/, 'POST', `${board}/invites`, { role: 'viewer', maxUses: 10_001 }],
+      [/\b254 characters/, 'POST', '/users', { name: 'x', email: `${x(250)}@a.de`, password: x(8) }],
+      [/\b8 characters/, 'POST', '/users', { name: 'x', email: 'x@a.de', password: x(7) }],
+      [/\b1024 bytes/, 'POST', '/users', { name: 'x', email: 'x@a.de', password: 'ü'.repeat(513) }],
+    ];
+  for (const [number, method, address, body, headers] of cases) {
+    const answer = await ada.request(method, address, body, headers);
+    const message = `${method} ${address} ${number}`;
+    t.ok([400, 413, 431].includes(answer.status), `${message}: ${answer.status}`);
+    t.match(answer.body.detail, number, message);
+  }
+});
+
+t.test('what no pattern of a schema lets through is told in a sentence', async (t) => {
+  const board = `/boards/${await ada.createBoard()}`;
+  const answers: Array<[RegExp, Awaited<ReturnType<Client['post']>>]> = [
+    [/^\/name must be one line/, await ada.post('/boards', { name: '\u200b' })],
+    [/^\/name must be one line/, await ada.patch(board, { name: 'a\nb' })],
+    [/^\/name must be 1 to 64 letters/, await ada.post(`${board}/broadcasts`, { name: 'a b', data: 1 })],
+    [/^\/idempotency-key must be printable/, await ada.post('/boards', { name: 'x' }, { 'idempotency-key': 'a b' })],
+    [/^\/rank must be a key/, await ada.post(`${board}/items`, { text: '', rank: '1.5' })],
+    [/^\/id must be a UUID, and neither/, await ada.post(`${board}/items`, { text: '', id: 'x' })],
+    [
+      /^\/operations\/0\/id must be a UUID, and neither/,
+      await ada.post(`${board}/batch`, { operations: [{ op: 'create', id: 'x', item: { text: '' } }] }),
+    ],
+    [/^\/userId must be a UUID/, await ada.post(`${board}/members`, { userId: 'x', role: 'viewer' })],
+    [/^\/stream-id must be a UUID/, await ada.post('/boards', { name: 'x' }, { 'stream-id': 'x' })],
+    [/^\/after must be a UUID/, await ada.get('/boards?after=x')],
+    [
+      /^\/data must be at most 16 KiB .* with numbers written out/,
+      await ada.post(`${board}/items`, `{"text":"","data":{"a":[${Array(60).fill('1e300').join()}]}}`),
+    ],
+  ];
+  for (const [sentence, answer] of answers) {
+    t.match(answer.body.detail, sentence);
+    sameProblem(t, answer, 'TB_INVALID', { errors: answer.body.errors });
+  }
+  t.notMatch(JSON.stringify(answers), /pattern|format/);
 });
 
 t.test('a client that names many or long unknown fields gets a short answer', async (t) => {
@@ -219,6 +308,123 @@ t.test('a body is plain UTF-8, or nothing of it is kept', async (t) => {
   }
 });
 
+/** How clients say that there is no body: axios, fetch wrappers, `curl -d ''`, and what a proxy makes of them. */
+const emptyBodies: Array<[fields: string[], rest?: string]> = [
+  [[]],
+  [['Content-Length: 0']],
+  ...[
+    'application/json',
+    'application/json; charset=utf-16',
+    'application/x-www-form-urlencoded',
+    'text/plain',
+  ].flatMap(
+    (type): Array<[string[], string?]> => [
+      [[`Content-Type: ${type}`]],
+      [[`Content-Type: ${type}`, 'Content-Length: 0']],
+      [[`Content-Type: ${type}`, 'Transfer-Encoding: chunked'], '0\r\n\r\n'],
+    ],
+  ),
+  [['Content-Type: nonsense', 'Content-Length: 00']],
+  [['Content-Type:', 'Content-Length: 0']],
+  [['Content-Type: multipart/form-data', 'Transfer-Encoding: chunked'], '0\r\nTrailer: x\r\n\r\n'],
+  [['Content-Type: application/json', 'Content-Encoding: gzip', 'Content-Length: 0']],
+  [['Content-Encoding: gzip', 'Transfer-Encoding: chunked'], '0\r\n\r\n'],
+];
+
+t.test('a body without a byte is no body, whatever is said of it', async (t) => {
+  const ask = async (client: Client, request: string, fields: string[], body = '') => {
+    const connection = new RawConnection(t, node);
+    const head = ['Host: a', `Cookie: ${client.cookie}`, 'Connection: close', ...fields];
+    connection.write(`${request} HTTP/1.1\r\n${head.join('\r\n')}\r\n\r\n`);
+    // By itself: it comes when the head has been looked at.
+    if (body) connection.write(body);
+    return connection.answer();
+  };
+  const { paths } = (await ada.get('/openapi.json')).body as { paths: Record<string, Record<string, object>> };
+  const writes = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods)
+      .filter((method) => method !== 'get')
+      .map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{\w+\}/g, ada.user.id)}`),
+  );
+  t.ok(writes.length > 20);
+  for (const write of writes) {
+    const endsCaller = /^DELETE \/(sessions?|users\/me)$/.test(write);
+    const answers: Array<Pick<Answer, 'status' | 'body'>> = [];
+    for (const [fields, rest] of emptyBodies) {
+      const client = endsCaller ? await Client.signUp(node) : ada;
+      const { status, body } = await ask(client, write, fields, rest);
+      answers.push({ status, body });
+      t.same(answers.at(-1), answers[0], `${write}: ${fields}`);
+    }
+    const [{ status, body } = { status: 0, body: {} }] = answers;
+    // Whatever is sent: they are for an application's token alone.
+    if (/^(PUT \/users|DELETE \/users\/.+\/streams)$/.test(write)) t.equal(status, 403, write);
+    else if (write.startsWith('DELETE')) t.equal(status, endsCaller ? 204 : 404, write);
+    else if (status !== 404) t.match(body, { errors: [{ path: '/', message: /^is missing: send / }] }, write);
+  }
+
+  const boardId = await ada.createBoard();
+  const board = `/boards/${boardId}`;
+  const bob = await Client.signUp(node, 'Bob');
+  for (const [fields, rest] of emptyBodies) {
+    const { item } = (await ada.post(`${board}/items`, { text: 'x' })).body;
+    const { token } = (await ada.post(`${board}/invites`, { role: 'viewer' })).body;
+    t.equal((await ask(ada, `DELETE ${board}/items/${item.id}`, fields, rest)).status, 204, `${fields}: an item`);
+    t.equal((await ask(ada, `POST ${board}/tickets`, fields, rest)).status, 201, `${fields}: a ticket`);
+    t.equal((await ask(bob, `POST /invites/${token}/accept`, fields, rest)).status, 200, `${fields}: an invite`);
+  }
+  t.same((await ada.get(board)).body.items, []);
+
+  for (const [type, bytes] of [
+    ['text/plain', '1\r\nx\r\n0\r\n\r\n'],
+    ['application/x-www-form-urlencoded', '3\r\na=b\r\n0\r\n\r\n'],
+    ['nonsense', '1\r\n \r\n0\r\n\r\n'],
+  ]) {
+    const fields = [`Content-Type: ${type}`, 'Transfer-Encoding: chunked'];
+    sameProblem(t, await ask(ada, `POST ${board}/tickets`, fields, bytes), 'TB_UNSUPPORTED_MEDIA_TYPE');
+  }
+  const zipped = gzipSync('');
+  const { status } = await fetch(`${node.url}${board}/tickets`, {
+    method: 'POST',
+    headers: { cookie: ada.cookie, ...jsonType, 'content-encoding': 'gzip' },
+    body: zipped,
+  });
+  t.equal(status, 415, 'nothing, compressed, is twenty bytes');
+});
+
+t.test('null is no body where none is needed, unless it could be a mistake that costs something', async (t) => {
+  const board = `/boards/${await ada.createBoard()}`;
+  const bob = await Client.signUp(node, 'Bob');
+  const { item } = (await ada.post(`${board}/items`, { text: 'x' })).body;
+  const { token, invite } = (await ada.post(`${board}/invites`, { role: 'viewer' })).body;
+  t.equal((await ada.post(`${board}/tickets`, 'null')).status, 201, 'a ticket');
+  t.equal((await bob.post(`/invites/${token}/accept`, 'null')).status, 200, 'an invite');
+  for (const path of [`${board}/items/${item.id}`, `${board}/invites/${invite.id}`, board]) {
+    t.equal((await ada.request('DELETE', path, 'null')).status, 204, path);
+  }
+  sameProblem(t, await bob.request('DELETE', '/users/me', 'null'), 'TB_INVALID', {
+    errors: [{ path: '/', message: 'must be object' }],
+  });
+  sameProblem(t, await ada.post('/boards', 'null'), 'TB_INVALID', {
+    errors: [{ path: '/', message: 'must be object' }],
+  });
+  t.equal((await bob.get('/session')).status, 200);
+});
+
+t.test('a client that leaves before the first byte of its body is nobody’s trouble', async (t) => {
+  const { length } = node.logged;
+  const arrived = once(node.app.server, 'request');
+  const connection = new RawConnection(t, node);
+  connection.write(`POST /boards HTTP/1.1\r\nHost: a\r\nCookie: ${ada.cookie}\r\nTransfer-Encoding: chunked\r\n\r\n`);
+  const [request, response] = (await arrived) as [IncomingMessage, ServerResponse];
+  await until(() => request.listenerCount('readable') > 0, 'the look for a body');
+  const over = once(response, 'close');
+  connection.destroy();
+  await over;
+  await until(() => request.listenerCount('readable') === 0, 'the end of the look');
+  t.same(complaintsOf(node, length), []);
+});
+
 t.test('a request that is refused costs no more than one of its size, and gets a short answer (E5)', async (t) => {
   const boardId = await ada.createBoard();
   const { item } = (await ada.post(`/boards/${boardId}/items`, { text: 'x' })).body;
@@ -258,15 +464,17 @@ t.test('a request that is refused costs no more than one of its size, and gets a
     'a media type of blanks': () =>
       ada.request('POST', batch, '{}', { 'content-type': `application/json${fill('; ', 14_000)}charset` }),
   };
-  // What the same bytes cost where there is nothing to be said of them but that they are one text.
+  // What the same bytes cost where there is nothing to be said of them but that they are one text. Of the processor, which
+  // other work on this machine takes none of.
   const plain = () => send(batch, `{"operations":"${fill('x', large)}"}`);
   const cost = async (send: () => Promise<Answer>) => {
     const times: number[] = [];
     let answer = await send();
     for (let turn = 0; turn < 3; turn += 1) {
-      const start = performance.now();
+      const start = process.cpuUsage();
       answer = await send();
-      times.push(performance.now() - start);
+      const { user, system } = process.cpuUsage(start);
+      times.push((user + system) / 1000);
     }
     return { answer, ms: Math.min(...times) };
   };
@@ -294,7 +502,7 @@ t.test('what is no HTTP is answered as a problem, and the connection ends', asyn
     [
       'a header that is too large',
       'TB_HEADERS_TOO_LARGE',
-      `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+      `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(40_000)}\r\n\r\n`,
     ],
   ];
   for (const [message, code, bytes] of cases) {
@@ -395,11 +603,7 @@ t.test('a client that leaves in the middle of its body is nobody’s trouble', a
   connection.destroy();
   await left.catch(() => {});
   t.equal((await ada.get('/session')).status, 200);
-  t.same(
-    node.logged.slice(length).filter(({ level }) => Number(level) >= 40),
-    [],
-    'and is no warning about the database',
-  );
+  t.same(complaintsOf(node, length), [], 'and is no warning about the database');
 });
 
 t.test(
@@ -471,7 +675,7 @@ t.test('a statement that the server was told to end is a 503, and one that hangs
   const locker = await database.pool.connect();
   t.teardown(() => locker.release());
   await locker.query('begin');
-  await locker.query('select from boards where id = $1 for update', [boardId]);
+  await locker.query('select from teamboard.boards where id = $1 for update', [boardId]);
   const waiting = () =>
     database.sql<{ pid: number }>(
       `select pid from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
@@ -492,7 +696,7 @@ t.test('a fault of ours says nothing of its cause to the client, and everything 
   const own = await useDatabase(t);
   const broken = await startNode(t, own.url);
   const client = await Client.signUp(broken, 'Ada');
-  await own.sql('alter table boards rename column layout to secret_column');
+  await own.sql('alter table teamboard.boards rename column layout to secret_column');
   const answer = await client.post('/boards', { name: 'x' });
   sameProblem(t, answer, 'TB_INTERNAL');
   t.notMatch(JSON.stringify(answer.body), /layout|column|42703/);
@@ -501,7 +705,14 @@ t.test('a fault of ours says nothing of its cause to the client, and everything 
 });
 
 t.test('a request that comes while the server closes is told to come again (E9)', async (t) => {
-  const closing = await startNode(t, database.url);
+  // No time limit ends what has begun.
+  const closing = await startNode(t, database.url, {
+    timings: { ...timings, requests: { ...timings.requests, finishMs: 60_000 } },
+  });
+  let begun = 0;
+  closing.app.server.on('request', () => {
+    begun += 1;
+  });
   const boardId = await ada.createBoard();
   const requestOf = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\nCookie: ${ada.cookie}\r\n\r\n`;
   const begin = (path: string) => {
@@ -513,7 +724,7 @@ t.test('a request that comes while the server closes is told to come again (E9)'
   };
   const plain = begin('/boards');
   const stream = begin(`/boards/${boardId}/events`);
-  await until(async () => (await sockets(closing)) === 2, 'both connections');
+  await until(() => begun === 2, 'both requests');
   const closed = closing.close();
   await until(() => !closing.app.server.listening, 'no new connections');
   plain.finish();
@@ -556,6 +767,8 @@ t.test('behind TLS browsers are told to insist on it', async (t) => {
   for (const [publicUrl, expected] of [
     ['https://boards.example', 'max-age=31536000; includeSubDomains'],
     ['http://boards.example', null],
+    // What else is on that host, and below it, is not for us to say.
+    ['https://boards.example/team', null],
   ] as const) {
     const other = await startNode(t, database.url, { publicUrl });
     t.equal((await fetchAnswer(`${other.url}/livez`)).headers.get('strict-transport-security'), expected);
@@ -563,27 +776,38 @@ t.test('behind TLS browsers are told to insist on it', async (t) => {
   }
 });
 
-t.test('a body that arrives byte by byte is given up after 12 s at most (slowloris)', async (t) => {
-  const { answer, ms } = await slowBody;
-  sameProblem(t, answer, 'TB_TIMEOUT');
-  isBare(t, answer, 'a slow body');
-  t.ok(ms < 12_000, `${Math.round(ms)} ms`);
+t.test('a body that arrives byte by byte is given up as soon as its rate counts (slowloris)', async (t) => {
+  const begun = [slowBody];
+  await expectWithin(t, { answerMs: BODY_SILENCE_MS + 4000 }, async () => {
+    const { answer, answerMs } = await (begun.pop() ?? sendSlowly());
+    sameProblem(t, answer, 'TB_TIMEOUT');
+    isBare(t, answer, 'a slow body');
+    return { answerMs };
+  });
+  t.match(timings.requests, { headMs: 6000, bodySilenceMs: 8000 }, 'as SECURITY.md says of all nodes');
 });
 
 t.test('a body that comes steadily may take its time, and one that stops is given up', async (t) => {
-  const steady = await steadyBody;
-  t.equal(steady.answer.status, 201);
-  t.ok(steady.ms > 10_000, `${Math.round(steady.ms)} ms`);
+  const begun = [steadyBody];
+  const { answer, ms } = await bestOf(
+    () => begun.pop() ?? sendSteadily(5000, 400, 11),
+    ({ answer }) => answer.status === 201,
+  );
+  t.equal(answer.status, 201);
+  t.ok(ms > BODY_SILENCE_MS, `${Math.round(ms)} ms`);
   const silent = await silentBody;
   sameProblem(t, silent.answer, 'TB_TIMEOUT');
 });
 
 t.test('a database that hangs is a 503 within 8 s, and its connections are given up', async (t) => {
-  const { answer, ms, again } = await hangingDatabase;
-  sameProblem(t, answer, 'TB_UNAVAILABLE');
-  t.equal(answer.headers.get('retry-after'), '2');
-  t.ok(ms < 8000, `${Math.round(ms)} ms`);
-  t.same(again.body, { boards: [], next: null });
+  const begun = [hangingDatabase];
+  await expectWithin(t, { answerMs: 8000 }, async () => {
+    const { answer, answerMs, again } = await (begun.pop() ?? askInVain());
+    sameProblem(t, answer, 'TB_UNAVAILABLE');
+    t.equal(answer.headers.get('retry-after'), '2');
+    t.same(again.body, { boards: [], next: null });
+    return { answerMs };
+  });
 });
 
 /** The header fields of an answer that is no page. */
@@ -602,13 +826,6 @@ async function fetchAnswer(url: string, init?: RequestInit): Promise<Answer> {
   const response = await fetch(url, init);
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: text.startsWith('{') ? JSON.parse(text) : {} };
-}
-
-/** How many connections the server holds. */
-function sockets({ app }: TestNode): Promise<number> {
-  return new Promise((resolve, reject) => {
-    app.server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
-  });
 }
 
 type Tap = Parameters<typeof sameProblem>[0];

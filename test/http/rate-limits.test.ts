@@ -23,13 +23,14 @@ t.test('who writes too fast is told how long to wait, and nobody else is', async
   }).then((bob) => bob.post('/tokens', { name: 'ci' }));
   const bob = { authorization: `Bearer ${kept.secret}` };
   const write = (n: number) => ada.post('/boards', { name: `Board ${n}` });
-  const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => write(n)));
+  const answers = await Promise.all(Array.from({ length: 20 }, (_, n) => write(n)));
   const written = answers.filter(({ status }) => status === 201).length;
   // On a machine that takes seconds for this a token comes back meanwhile.
-  t.ok(written >= 2 && written < 8, `${written} of 8 at once`);
+  t.ok(written >= 2 && written < 20, `${written} of 20 at once`);
   t.equal((await ada.get('/boards')).body.boards.length, written, 'what was refused was not done');
   const refused = answers.find(({ status }) => status === 429) as Answer;
   sameProblem(t, refused, 'TB_TOO_MANY_WRITES');
+  t.match(refused.body.detail, /1 times a second, and 2 times at once/);
   t.equal(refused.headers.get('retry-after'), '1');
   t.equal(refused.headers.get('ratelimit'), '"writes";r=0;t=1');
   t.equal(refused.headers.get('ratelimit-policy'), '"writes";q=2;w=2');
@@ -37,7 +38,7 @@ t.test('who writes too fast is told how long to wait, and nobody else is', async
   await drain(ada);
   t.equal((await Client.nobody(node).post('/boards', { name: 'Hers' }, bob)).status, 201, 'another user writes on');
   t.equal((await ada.get('/session')).status, 200, 'reads are not counted');
-  await delay(1000);
+  await delay(1000 * Number(refused.headers.get('retry-after')));
   t.equal((await write(9)).status, 201, 'after the time that was named');
 });
 
@@ -52,16 +53,19 @@ t.test('it is the user who is counted, before the body is looked at, and a repea
   const repeats = await Promise.all(Array.from({ length: 6 }, () => ada.post('/boards', { name: 'Plans' }, key)));
   t.ok(repeats.some(({ status }) => status === 429));
 
-  await drain(ada);
   const bodies = ['', '{', 'x'.repeat(300_000), { unknown: true }];
   const bearer = { authorization: `Bearer ${token.secret}`, 'content-type': 'application/json' };
+  const startedAt = performance.now();
+  await drain(ada);
   const unread = await Promise.all([
-    ...bodies.map((body) => ada.post('/boards', body)),
+    ...bodies.flatMap((body) => [ada.post('/boards', body), ada.post('/boards', body)]),
+    nobody.post('/boards', { name: 'Plans' }, bearer),
     nobody.post('/boards', { name: 'Plans' }, bearer),
   ]);
-  // The eight writes of the drain have left no token; five more take less than the second after which there is one,
-  // or else just one of them is let through to another refusal.
-  t.ok(unread.filter(({ body }) => body.code === 'TB_TOO_MANY_WRITES').length >= 4);
+  // The drain has left no token. So many have come since, each of which lets one through to another refusal.
+  const cameBack = Math.ceil((performance.now() - startedAt) / 1000);
+  const refused = unread.filter(({ body }) => body.code === 'TB_TOO_MANY_WRITES').length;
+  t.ok(refused >= unread.length - cameBack, `${refused} of ${unread.length}, and ${cameBack} came back`);
   t.equal((await nobody.post('/boards', { name: 'x' })).status, 401, 'who is nobody is not counted');
 });
 
@@ -107,24 +111,42 @@ t.test('each operation of a batch counts as a tenth of a write, before anything 
       operations: Array.from({ length: size }, () => ({ op: 'create', item: { text: '' } })),
     });
   const items = async () => (await ada.get(`/boards/${boardId}`)).body.items.length;
-  const answers = await Promise.all(Array.from({ length: 8 }, () => batch(100)));
+  const startedAt = performance.now();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => batch(100)));
   const done = answers.filter(({ status }) => status === 200).length;
-  t.ok(done === 1 || done === 2, `${done} batches of ten writes each, of the 19 that were left, and a few a second`);
+  // Ten writes each, of the 19 that were left, and of ten that come each second.
+  const most = Math.floor((20 + (performance.now() - startedAt) / 100) / 10);
+  t.ok(done >= 1 && done <= most && done < 20, `${done} of 20 batches, and ${most} at most`);
   t.equal(await items(), done * 100, 'what was refused was not done');
   const refused = answers.find(({ status }) => status === 429) as Answer;
   sameProblem(t, refused, 'TB_TOO_MANY_WRITES');
-  t.equal((await batch(0)).status, 400, 'a batch that is none');
+  // It counts as a write of its own, for which the batches may have left nothing.
+  await until(async () => (await batch(0)).status === 400, 'a batch that is none');
+});
 
+t.test('more than a bucket holds passes when it is full, and is waited for afterwards', async (t) => {
+  // So slow that what a machine takes for it does not matter.
+  const node = await startNode(t, database.url, slow);
+  const ada = await Client.signUp(node);
+  const boardId = await ada.createBoard();
+  const batch = (size: number) =>
+    ada.post(`/boards/${boardId}/batch`, {
+      operations: Array.from({ length: size }, () => ({ op: 'create', item: { text: '' } })),
+    });
   await drain(ada);
   const large = await batch(500);
   sameProblem(t, large, 'TB_TOO_MANY_WRITES');
   t.match(large.headers.get('retry-after'), /^[12]$/);
+  // Whatever was refused meanwhile, the two seconds of a bucket fill it. Nothing tells of it: to ask takes a token of it.
   await delay(2100);
-  t.equal((await batch(500)).status, 200, 'more than a bucket holds passes when it is full');
+  const startedAt = performance.now();
+  t.equal((await batch(500)).status, 200);
   const later = await batch(1);
-  t.equal(later.status, 429, 'and is waited for afterwards');
+  sameProblem(t, later, 'TB_TOO_MANY_WRITES');
   const wait = Number(later.headers.get('retry-after'));
-  t.ok(wait >= 2 && wait <= 4, `${wait} s`);
+  const passed = (performance.now() - startedAt) / 1000;
+  // Fifty writes, of which the bucket had two; one for each request, and a few for the size of the answer.
+  t.ok(wait >= Math.floor(48 - passed) && wait <= 54, `${wait} s, ${passed.toFixed(1)} s later`);
 });
 
 t.test('a name can change so often, by whichever way, as each board of the user tells of it', async (t) => {
@@ -133,8 +155,11 @@ t.test('a name can change so often, by whichever way, as each board of the user 
   const change = (body: object) => guest.patch('/users/me', body);
   const names = await Promise.all(Array.from({ length: 14 }, (_, n) => change({ name: `Eve ${n}` })));
   const refused = names.filter(({ status }) => status !== 200);
-  t.ok(refused.length >= 2 && refused.length <= 4, `${refused.length} of 14, while one comes back each 5 s`);
-  for (let n = 0; n < 3; n += 1) await change({ name: 'Eve' });
+  t.ok(refused.length >= 1 && refused.length <= 4, `${refused.length} of 14, while one comes back each 5 s`);
+  const spendAll = async (user: Client) => {
+    while ((await user.patch('/users/me', { name: 'Eve' })).status === 200);
+  };
+  await spendAll(guest);
   const credentials = { email: 'eve@example.org', password: 'correct horse' };
   for (const answer of [...refused, await change({ name: 'Eva', ...credentials })]) {
     sameProblem(t, answer, 'TB_TOO_MANY_RENAMES');
@@ -149,6 +174,7 @@ t.test('a name can change so often, by whichever way, as each board of the user 
   t.equal(kept.status, 200, 'what changes no name is not refused');
   const user = guest.after(kept);
   const other = { email: 'eva@example.org', currentPassword: credentials.password };
+  await spendAll(user);
   sameProblem(t, await user.patch('/users/me', { ...other, name: 'Eva' }), 'TB_TOO_MANY_RENAMES');
   t.equal((await user.get('/session')).body.user.email, credentials.email, 'all or nothing');
   const { body } = await user.post('/tokens', { name: 'ci' });
@@ -174,10 +200,15 @@ t.test('a batch is charged for its answer, which may be a thousand times as larg
     parsed.length = 0;
     const operations = made.body.results.map(({ id }: { id: string }) => ({ op: 'update', id, item: { x: 1 } }));
     const answers: Answer[] = [];
+    const startedAt = performance.now();
     // Each costs one for its operations, and five for 300 KB that it answers.
     for (let n = 0; n < 10; n += 1) answers.push(await ada.post(path, { operations }, headers));
     const refused = answers.filter(({ status }) => status !== 200);
-    t.ok(refused.length >= 4 && refused.length <= 9, `${refused.length} of 10`);
+    const seconds = (performance.now() - startedAt) / 1000;
+    // A bucket of twenty, and ten more a second.
+    const most = Math.ceil((20 + 10 * seconds) / 6);
+    t.ok(answers.length - refused.length <= most, `${refused.length} of 10 refused, and ${most} let through at most`);
+    t.ok(refused.length <= 9, 'and not all of them');
     for (const answer of refused) sameProblem(t, answer, 'TB_TOO_MANY_WRITES');
     t.notOk(
       parsed.some((text) => text.startsWith('[{')),

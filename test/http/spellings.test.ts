@@ -1,7 +1,8 @@
 // One id has one spelling behind the door, and one address leads to one place.
 
 import t from 'tap';
-import type { ProblemCode } from '../../src/errors.ts';
+import { BOARD_PATTERN } from '../../src/http/schemas.ts';
+import type { ProblemCode } from '../../src/problems/problem.ts';
 import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
@@ -13,11 +14,13 @@ const database = await useDatabase(t);
 const node = await startNode(t, database.url);
 const ada = await Client.signUp(node, 'Ada');
 const bob = await Client.signUp(node, 'Bob');
+const [made] = await database.sql<{ secret: string }>(`select teamboard.make_application_token('Shop') as secret`);
+const application = await Client.bearing(node, made?.secret ?? '');
 
 interface Parameter {
   name: string;
   in: string;
-  schema: { format?: string };
+  schema: { format?: string; pattern?: string };
 }
 const document = (await ada.get('/openapi.json')).body as {
   paths: Record<string, Record<string, { parameters?: Parameter[] }>>;
@@ -109,12 +112,15 @@ t.test('in any other form it is none: 404 in a path, 400 elsewhere, and never a 
     for (const [method, { parameters = [] }] of Object.entries(methods)) {
       const name = `${method.toUpperCase()} ${path}`;
       for (const { name: parameter, in: place, schema } of parameters) {
-        if (place !== 'path' || schema.format !== 'uuid') continue;
+        const isId = schema.format === 'uuid' || schema.pattern === BOARD_PATTERN;
+        if (place !== 'path' || !isId) continue;
         for (const form of otherForms(known[parameter] ?? boardId)) {
           const address = path.replaceAll(/\{(\w+)\}/g, (_all, other: string) =>
             other === parameter ? encodeURIComponent(form).replace('%2500', '%00') : (known[other] ?? ''),
           );
-          const answer = await ada.request(method.toUpperCase(), address, bodies[name], { accept: '*/*' });
+          // What is an application's is refused to everybody else, whatever the id.
+          const client = path === '/users/{id}/streams' ? application : ada;
+          const answer = await client.request(method.toUpperCase(), address, bodies[name], { accept: '*/*' });
           sameProblem(t, answer, 'TB_NOT_FOUND', { message: `${name}: ${JSON.stringify(form)}` });
           paths += 1;
         }
@@ -202,4 +208,75 @@ t.test('an address that others may read differently leads nowhere', async (t) =>
     connection.write(`GET ${target} HTTP/1.1\r\nHost: a\r\nCookie: ${ada.cookie}\r\nConnection: close\r\n\r\n`);
     t.equal((await connection.answer()).status, 200, target);
   }
+});
+
+const allMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND'];
+/** What is no operation of the document, and can be asked for all the same. */
+const pages = [
+  '/docs',
+  '/docs/',
+  '/docs/json',
+  '/docs/static/index.html',
+  '/docs/static/swagger-ui.css',
+  '/openapi.json',
+];
+
+t.test('a path that has other methods says which, whatever is sent there and by whom', async (t) => {
+  const ask = async (method: string, target: string, more: string[] = [], body = '') => {
+    const connection = new RawConnection(t, node);
+    const fields = ['Host: a', 'Connection: close', `Content-Length: ${body.length}`, ...more];
+    connection.write(`${method} ${target} HTTP/1.1\r\n${fields.join('\r\n')}\r\n\r\n${body}`);
+    return connection.answer();
+  };
+  /** What is wrong with the request besides, and comes second. */
+  const faults: Array<[more: string[], body?: string]> = [
+    [[]],
+    [['Content-Type: application/json'], '{"name":'],
+    [['Content-Type: text/plain'], 'x'],
+    [['Content-Type: nonsense'], 'x'],
+    [['Content-Type: application/json'], `"${'x'.repeat(300_000)}"`],
+    [['Sec-Fetch-Site: cross-site', 'Origin: https://evil.example']],
+    [['Authorization: Bearer x']],
+  ];
+  for (const template of [...Object.keys(document.paths), ...pages]) {
+    const path = template.replaceAll(/\{\w+\}/g, ada.user.id);
+    const works: string[] = [];
+    const refused: Array<[method: string, allow: string | null]> = [];
+    for (const method of allMethods) {
+      const answer = await ask(method, path);
+      if (answer.status !== 405) works.push(method);
+      else refused.push([method, answer.headers.get('allow')]);
+      if (answer.status === 405 && method !== 'HEAD') sameProblem(t, answer, 'TB_METHOD_NOT_ALLOWED');
+    }
+    t.ok(works.length > 0 && refused.length > 0, `${path}: ${works.join()}`);
+    for (const [method, allow] of refused) t.same(allow?.split(', ').sort(), works.sort(), `${method} ${path}`);
+    const [[wrong = ''] = []] = refused.filter(([method]) => ['PUT', 'PATCH'].includes(method));
+    for (const [more, body] of faults) {
+      const answer = await ask(wrong, path, more, body);
+      sameProblem(t, answer, 'TB_METHOD_NOT_ALLOWED', { message: `${wrong} ${path}: ${more}` });
+    }
+  }
+  for (const target of ['/boards?x=1', '/%62oards', 'http://a/boards', '/boards/%2f', `/boards/${'x'.repeat(2000)}`]) {
+    sameProblem(t, await ask('PUT', target), 'TB_METHOD_NOT_ALLOWED', { message: target });
+  }
+  for (const target of ['*', '/nothing', '/boards/', '/livez/', '/LIVEZ', '//boards', '/docs/nothing', '/%62']) {
+    for (const [more, body] of faults) {
+      const answer = await ask(target === '*' ? 'OPTIONS' : 'POST', target, more, body);
+      sameProblem(t, answer, 'TB_NOT_FOUND', { message: `${target}: ${more}` });
+      t.notMatch(answer.body.detail, /board|member/, 'and there is no board to speak of');
+    }
+  }
+});
+
+t.test('a board of others, one that was never there and what is no id are one answer, byte for byte', async (t) => {
+  const boardId = await ada.createBoard();
+  const bytes = async (id: string) => {
+    const connection = new RawConnection(t, node);
+    connection.write(`GET /boards/${id} HTTP/1.1\r\nHost: a\r\nCookie: ${bob.cookie}\r\nConnection: close\r\n\r\n`);
+    await connection.answer();
+    return connection.text.replaceAll(/^(date|x-request-id): .*\r\n/gim, '');
+  };
+  const others = await bytes(boardId);
+  t.match(others, /^HTTP\/1\.1 404 /);
+  for (const id of [bob.user.id, 'x', '%2f']) t.equal(await bytes(id), others, id);
 });

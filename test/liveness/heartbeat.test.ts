@@ -3,13 +3,11 @@
 import t, { type Test } from 'tap';
 import { Heartbeat } from '../../src/liveness/heartbeat.ts';
 import { connectionKey, parseTcpTable, readBusyConnections } from '../../src/output/tcp-table.ts';
-import type { Chunk } from '../../src/streams/frame.ts';
 import type { Stream } from '../../src/streams/stream.ts';
-import { until } from '../helpers/until.ts';
+import type { Chunk } from '../../src/streams/wire/frame.ts';
+import { useFakeClock } from '../helpers/fake-clock.ts';
 
 interface FakeStream {
-  boardId: string;
-  newestCursor: string;
   sent: Array<{ chunk: Chunk; at: number }>;
   closed: string[];
 }
@@ -18,11 +16,10 @@ function fakeStream(boardId: string): FakeStream & Stream {
   const sent: FakeStream['sent'] = [];
   const closed: string[] = [];
   return {
-    boardId,
-    newestCursor: `abcdef01-${boardId.length}`,
+    followers: [{ boardId, newestCursor: `abcdef01-${boardId.length}` }],
     sent,
     closed,
-    sendHeartbeat: (chunk: Chunk) => void sent.push({ chunk, at: performance.now() }),
+    sendHeartbeats: ([chunk]: [Chunk]) => void sent.push({ chunk, at: performance.now() }),
     close: (reason: string) => void closed.push(reason),
   } as unknown as FakeStream & Stream;
 }
@@ -35,19 +32,31 @@ function start(t: Test, options: ConstructorParameters<typeof Heartbeat>[0]): He
   return heartbeat;
 }
 
-t.test('each stream is visited once per interval, at its own time, with bytes that are encoded once', async (t) => {
+t.test('each stream is visited once per interval, at its own time, with bytes that are encoded once', (t) => {
+  const clock = useFakeClock(t);
   const intervalMs = 1200;
   const heartbeat = start(t, { intervalMs, maxAgeMs: 1e9 });
   const streams: Array<FakeStream & Stream> = [];
   // Over most of an interval, as clients come.
   const begun = performance.now();
-  await until(() => {
+  const added: number[] = [];
+  while (performance.now() - begun < intervalMs * 0.8) {
     const stream = fakeStream('board');
     streams.push(stream);
     heartbeat.add(stream);
-    return performance.now() - begun > intervalMs * 0.8;
-  }, 'streams to come');
-  await until(() => streams.every(({ sent }) => sent.length >= 2), 'two heartbeats each');
+    added.push(performance.now());
+    clock.pass(7);
+  }
+  clock.pass(2 * intervalMs);
+  const times = streams.map(({ sent }, index) => sent.slice(0, 2).map(({ at }) => at - (added[index] ?? 0)));
+  const turnMs = intervalMs / 60;
+  t.ok(
+    times.every(
+      ([first = 0, second = 0]) =>
+        first > intervalMs - turnMs && first <= intervalMs + 1 && second - first === intervalMs,
+    ),
+    `the first after an interval, and so on: ${times[0]}`,
+  );
   const counts = new Map<number, number>();
   for (const { sent } of streams) {
     for (const { at } of sent)
@@ -57,36 +66,42 @@ t.test('each stream is visited once per interval, at its own time, with bytes th
     Math.max(...counts.values()) < streams.length / 3,
     `no burst: at most ${Math.max(...counts.values())} of ${streams.length} in 0.1 s`,
   );
-  t.equal(streams[0]?.sent[0]?.chunk.text.toString(), 'event:heartbeat\ndata:{"cursor":"abcdef01-5"}\n\n');
+  t.equal(
+    streams[0]?.sent[0]?.chunk.text.toString(),
+    'event:heartbeat\ndata:{"boardId":"board","cursor":"abcdef01-5"}\n\n',
+  );
 
   const [first, second] = [fakeStream('a'), fakeStream('a')];
   heartbeat.add(first);
   heartbeat.add(second);
-  await until(() => first.sent.length > 0 && second.sent.length > 0, 'both');
+  clock.pass(intervalMs);
   t.equal(first.sent[0]?.chunk, second.sent[0]?.chunk, 'one board in one turn: the same bytes');
   heartbeat.remove(first);
-  const had = first.sent.length;
-  const secondHad = second.sent.length;
-  await until(() => second.sent.length > secondHad, 'the next of the other');
-  t.equal(first.sent.length, had, 'one that was removed gets none');
+  clock.pass(intervalMs);
+  t.strictSame([first.sent.length, second.sent.length], [1, 2], 'one that was removed gets none');
+  t.end();
 });
 
-t.test('a stream is closed as rotated at its maximum age, give or take a fifth', async (t) => {
+t.test('a stream is closed as rotated at its maximum age, give or take a fifth', (t) => {
+  const clock = useFakeClock(t);
   const heartbeat = start(t, { intervalMs: 60, maxAgeMs: 1000 });
   const streams = Array.from({ length: 50 }, () => fakeStream('board'));
   const closedAt = new Map<FakeStream, number>();
   const begun = performance.now();
   for (const stream of streams) heartbeat.add(stream);
-  await until(() => {
+  for (let ms = 0; ms < 1300; ms += 1) {
+    clock.pass(1);
     for (const stream of streams) {
       if (stream.closed.length > 0 && !closedAt.has(stream)) closedAt.set(stream, performance.now() - begun);
     }
-    return closedAt.size === streams.length;
-  }, 'all to be closed');
+  }
+  t.equal(closedAt.size, streams.length, 'all');
   const ages = [...closedAt.values()];
-  t.ok(Math.min(...ages) >= 795, `the first after ${Math.min(...ages)} ms`);
+  t.ok(Math.min(...ages) >= 800, `the first after ${Math.min(...ages)} ms`);
+  t.ok(Math.max(...ages) <= 1200 + 61, `the last after ${Math.max(...ages)} ms: by the next turn`);
   t.ok(Math.max(...ages) - Math.min(...ages) > 200, 'not all in one instant (E9)');
   t.equal(streams[0]?.closed[0], 'rotated');
+  t.end();
 });
 
 const keyOf = (localPort: number, remoteAddress: string, remotePort: number) =>

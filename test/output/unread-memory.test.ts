@@ -6,12 +6,13 @@ import { Client } from '../helpers/client.ts';
 import { askWithoutReading, createLargeBoard } from '../helpers/large-board.ts';
 import { useDatabase } from '../helpers/node.ts';
 import { spawnNode } from '../helpers/process.ts';
+import { until } from '../helpers/until.ts';
 
 const MIB = 1024 * 1024;
 const HEAP_MIB = 160;
 const UNREAD = 51;
-/** What others may wait for a small answer meanwhile, on a machine with much else to do. */
-const LATENCY_MS = 3000;
+/** What others may wait for a small answer meanwhile, half of the time. */
+const LATENCY_MS = 1500;
 
 t.test('a crowd that reads nothing neither ends a node nor holds up others (E5)', async (t) => {
   const database = await useDatabase(t);
@@ -24,13 +25,17 @@ t.test('a crowd that reads nothing neither ends a node nor holds up others (E5)'
   const boardId = await createLargeBoard(ada, database, 20 * MIB);
   const small = await bob.createBoard();
   const residentBefore = await residentBytes(node.pid);
-  let slowest = 0;
+  const served: number[] = [];
+  let refused = 0;
   let asking = true;
   const others = (async () => {
     while (asking) {
       const askedAt = performance.now();
-      t.equal((await bob.get(`/boards/${small}`)).status, 200);
-      slowest = Math.max(slowest, performance.now() - askedAt);
+      const { status, headers } = await bob.get(`/boards/${small}`);
+      // On a slow machine the crowd's questions may take more than the 2 s that one waits for a connection to the database.
+      if (status === 200) served.push(Math.round(performance.now() - askedAt));
+      else refused += 1;
+      if (status !== 200) t.strictSame([status, headers.get('retry-after')], [503, '2']);
     }
   })();
   const ask = (path: string, accept?: string) =>
@@ -40,20 +45,35 @@ t.test('a crowd that reads nothing neither ends a node nor holds up others (E5)'
     ...ask(`/boards/${boardId}/events?limit=500`),
     ...ask(`/boards/${boardId}/events?snapshot=true`, 'text/event-stream'),
   ]);
-  const pages = answers.splice(UNREAD, UNREAD);
+  const [boards = [], pages = [], streams = []] = [0, 1, 2].map((kind) =>
+    answers.slice(kind * UNREAD, (kind + 1) * UNREAD),
+  );
   t.ok(
-    answers.every(({ statusCode }) => statusCode === 200),
-    'all get the board',
+    streams.every(({ statusCode }) => statusCode === 200),
+    'all get a stream',
   );
   // They are many for the connections of the node to the database, and may be told to come back.
-  t.ok(pages.every(({ statusCode, headers }) => statusCode === 200 || headers['retry-after'] !== undefined));
-  t.ok(pages.some(({ statusCode }) => statusCode === 200));
+  const isServed = ({ statusCode }: (typeof answers)[number]) => statusCode === 200;
+  for (const some of [boards, pages]) {
+    t.ok(some.every((answer) => isServed(answer) || answer.headers['retry-after'] !== undefined));
+  }
+  t.ok(pages.some(isServed));
+  let given = boards.filter(isServed).length;
+  await until(async () => {
+    if (given > (3 * UNREAD) / 4) return true;
+    if (isServed(await askWithoutReading(t, node, `/boards/${boardId}`, ada))) given += 1;
+    return false;
+  }, 'nearly all to get the board, at once or when they come back');
   asking = false;
   await others;
   const grownMib = Math.round(((await residentBytes(node.pid)) - residentBefore) / MIB);
-  t.comment(`${grownMib} MiB more; the slowest of the others took ${Math.round(slowest)} ms`);
+  served.sort((a, b) => a - b);
+  t.comment(
+    `${grownMib} MiB more; others were served in ${served[0]} to ${served.at(-1)} ms, and refused ${refused} times`,
+  );
   t.ok(grownMib < 400, `${grownMib} MiB more than before`);
-  t.ok(slowest < LATENCY_MS, `${slowest} ms`);
+  t.ok((served[served.length >> 1] ?? Infinity) < LATENCY_MS, `${served} ms`);
+  t.ok(refused < served.length / 4, `${refused} refusals beside ${served.length} answers`);
   // It is all there for those who read.
   const { body } = await ada.get(`/boards/${boardId}`);
   t.equal(body.items.length, Math.ceil((20 * MIB) / 10_000));

@@ -2,6 +2,7 @@
 
 import { createParser } from 'eventsource-parser';
 import t from 'tap';
+import { timings } from '../../src/timings.ts';
 import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { askWithoutReading, createLargeBoard, readSlowly } from '../helpers/large-board.ts';
@@ -18,7 +19,10 @@ const MOST_WAITING = 256 * KIB + 64 * KIB;
 
 t.test('streams that begin with a large board (E5)', async (t) => {
   const database = await useDatabase(t);
-  const node = await startNode(t, database.url, { stallMs: STALL_MS, heartbeatSeconds: 1 });
+  const node = await startNode(t, database.url, {
+    timings: { ...timings, output: { stallMs: STALL_MS } },
+    heartbeatSeconds: 1,
+  });
   const ada = await Client.signUp(node);
   const boardId = await createLargeBoard(ada, database, LARGE);
   const events = `/boards/${boardId}/events?snapshot=true`;

@@ -1,16 +1,14 @@
 // All connections of a node are ended at once, under writes, as a proxy or an administrator in front of PostgreSQL does.
 
 import t from 'tap';
-import { checkTold, startWriters } from '../helpers/acknowledged-writes.ts';
+import { checkRefused, checkTold, startWriters } from '../helpers/acknowledged-writes.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { openBoard } from '../helpers/open-board.ts';
-
-const ANSWERED_MS = 3000;
 
 t.test('a node whose connections all end at once lives on and loses nothing (E1, E2, E8)', async (t) => {
   const database = await useDatabase(t);
   const node = await startNode(t, database.url);
-  const { ada, boardId, stream } = await openBoard(t, node);
+  const { ada, boardId, streams } = await openBoard(t, node);
   const writes = startWriters(t, { urls: [node.url], boardId, client: ada, writers: 8, pauseMs: 0 });
   let ended = 0;
   for (let round = 1; round <= 5; round += 1) {
@@ -23,13 +21,11 @@ t.test('a node whose connections all end at once lives on and loses nothing (E1,
   }
   await writes.more(40);
   await writes.stop();
-  await checkTold(t, writes, stream);
-  t.notOk(stream.closed);
-  const refused = writes.attempts.filter(({ status }) => status !== 201);
-  t.comment(`${ended} backends ended, ${refused.length} of ${writes.attempts.length} writes refused`);
-  t.ok(ended >= 5 * 3);
-  t.ok(refused.length > 0, 'some were under way');
-  t.strictSame([...new Set(refused.map(({ status, retryAfter }) => `${status} ${retryAfter}`))], ['503 2']);
-  t.ok(Math.max(...refused.map(({ ms }) => ms)) < ANSWERED_MS, 'no write hangs');
+  for (const stream of streams) {
+    await checkTold(t, writes, stream);
+    t.notOk(stream.closed);
+  }
+  t.ok(ended >= 5 * 3, `${ended} backends ended`);
+  checkRefused(t, [writes]);
   t.match(await ada.get('/readyz'), { status: 200, body: { postgres: 'up' } });
 });

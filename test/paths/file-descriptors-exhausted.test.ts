@@ -5,7 +5,7 @@ import http from 'node:http';
 import net from 'node:net';
 import t from 'tap';
 import { Client } from '../helpers/client.ts';
-import { type EventStream, openStream } from '../helpers/event-stream.ts';
+import { type EventStream, oneOfTwo, openStream } from '../helpers/event-stream.ts';
 import { useDatabase } from '../helpers/node.ts';
 import { spawnNode } from '../helpers/process.ts';
 import { findFaults } from '../helpers/seqs.ts';
@@ -27,7 +27,7 @@ t.test(
     const boardId = await ada.createBoard();
     const streams: EventStream[] = [];
     for (let opened = 0; opened < STREAMS; opened += 1) {
-      const stream = await openStream(t, node.url, boardId, ada);
+      const stream = await openStream(t, node.url, boardId, { ...ada, beside: oneOfTwo(opened, []) });
       await stream.next('ready');
       streams.push(stream);
     }
@@ -78,9 +78,9 @@ t.test(
     );
     for (const response of opened) response.destroy();
     await gather();
-    await sql(`insert into items (board_id, text) values ($1, 'by another')`, [boardId]);
-    // For so long that everything that comes by the clock has come: the look for dead peers, the probes, the sweep.
-    const beats = () => streams[0]?.frames.filter(({ event }) => event === 'heartbeat').length ?? 0;
+    await sql(`insert into teamboard.items (board_id, text) values ($1, 'by another')`, [boardId]);
+    // For so long that everything that comes by the clock has come: the look for vanished clients, the probes, the sweep.
+    const beats = () => streams[0]?.heartbeats.length ?? 0;
     const beatsBefore = beats();
     await until(() => beats() >= beatsBefore + 6, 'more heartbeats');
     t.strictSame(

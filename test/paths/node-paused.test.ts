@@ -1,27 +1,35 @@
 // SIGSTOP of one of two nodes for longer than its lease, as a frozen container or a swapping machine does, and SIGCONT.
 
 import t from 'tap';
+import { registryKeys } from '../../src/liveness/registry-keys.ts';
 import { startWriters } from '../helpers/acknowledged-writes.ts';
-import { openStream } from '../helpers/event-stream.ts';
+import { oneOfTwo, openStream } from '../helpers/event-stream.ts';
 import { startPair } from '../helpers/node-pair.ts';
 import { noPrivateRedis } from '../helpers/redis.ts';
+import { listedBy } from '../helpers/registry.ts';
 import { findFaults } from '../helpers/seqs.ts';
+import { timings } from '../helpers/timings.ts';
 import { until } from '../helpers/until.ts';
 
-/** Half as long again as the lease of 8 s: when the node wakes, each of its timers is overdue. */
-const PAUSE_MS = 12_000;
+/** Half as long again as the lease: when the node wakes, each of its timers is overdue. */
+const PAUSE_MS = 1.5 * timings.leases.leaseMs;
 const STREAMS = 5;
 
 t.test(
   'a node that was paused is reaped once, comes back as another, and its streams go on without a gap (E2, E7)',
   { skip: noPrivateRedis },
   async (t) => {
-    const { nodes, redis, ada, bob, boardId, head: start, registry, heard, reaped } = await startPair(t);
+    const { nodes, redis, ada, bob, boardId, head: start, registry, heard, reaped } = await startPair(t, { timings });
     const [one, two] = nodes;
     const open = (node: typeof one, user: typeof ada) =>
-      Promise.all(Array.from({ length: STREAMS }, () => openStream(t, node.url, boardId, user)));
+      Promise.all(
+        Array.from({ length: STREAMS }, (_, index) =>
+          openStream(t, node.url, boardId, { ...user, beside: oneOfTwo(index, []) }),
+        ),
+      );
     const [adas, bobs] = await Promise.all([open(one, ada), open(two, bob)]);
-    const heldBy = async (userId: string) => (await registry.list(boardId)).filter((held) => held.userId === userId);
+    const heldBy = async (userId: string) =>
+      (await listedBy(registry, boardId)).filter((held) => held.userId === userId);
     const complete = async () =>
       (await heldBy(bob.user.id)).length === STREAMS && (await heldBy(ada.user.id)).length === STREAMS;
     await until(complete, 'all streams in the registry');
@@ -31,10 +39,10 @@ t.test(
 
     two.kill('SIGSTOP');
     const pausedAt = performance.now();
-    await until(() => heard.leaves(boardId, bob.user.id) === 1, 'its user to leave', PAUSE_MS);
+    await until(() => heard.leaves(boardId, bob.user.id) === 1, 'its user to leave');
     t.comment(`reaped ${((performance.now() - pausedAt) / 1000).toFixed(1)} s after the pause began`);
     t.strictSame(await heldBy(bob.user.id), []);
-    await until(() => performance.now() - pausedAt > PAUSE_MS, 'the end of the pause', PAUSE_MS);
+    await until(() => performance.now() - pausedAt > PAUSE_MS, 'the end of the pause');
     t.ok(
       bobs.every(({ closed }) => !closed),
       'its clients have noticed nothing but silence',
@@ -57,7 +65,9 @@ t.test(
     t.comment(`caught up ${Math.round(performance.now() - resumedAt)} ms after it woke`);
     // The next beat of each: by then whatever the awakened one believed of the others has been done.
     const leases = async () =>
-      (await redis.client.zrange('{tb}:nodes', '0', '-1', 'WITHSCORES')).filter((_, index) => index % 2).map(Number);
+      (await redis.client.zrange(registryKeys('teamboard').nodes, '0', '-1', 'WITHSCORES'))
+        .filter((_, index) => index % 2)
+        .map(Number);
     const newest = Math.max(...(await leases()));
     await until(async () => Math.min(...(await leases())) > newest, 'the next beat of each');
     await heard.marker();

@@ -2,7 +2,7 @@
 
 import t from 'tap';
 import { Client } from '../helpers/client.ts';
-import { openStream } from '../helpers/event-stream.ts';
+import { oneOfTwo, openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { startReader } from '../helpers/reader.ts';
 import { findFaults, range } from '../helpers/seqs.ts';
@@ -17,7 +17,7 @@ const ada = await Client.signUp(node);
 const TEXT = 'é–😀\ndata: x\n\nid: 9';
 
 async function addItems(boardId: string, count: number): Promise<void> {
-  await sql(`insert into items (board_id, text) select $1, $2 from generate_series(1, $3::int)`, [
+  await sql(`insert into teamboard.items (board_id, text) select $1, $2 from generate_series(1, $3::int)`, [
     boardId,
     TEXT,
     count,
@@ -91,8 +91,11 @@ t.test('an EventSource behind a proxy that cuts and slices misses nothing (E1, E
   const carriages: Carriage[] = cuts.map((bytes) => ({ cut: { after: AFTER, bytes }, pieces: 100 }));
   carriages.push({ pieces: 1 });
   const address = await startSlicingProxy(t, node.url, () => carriages.shift() ?? { pieces: 31 });
-  const readers = cuts.map(() => startReader(t, { address: () => address, boardId, client: ada, after }));
-  await until(() => carriages.length === 0 && readers.every(({ isOpen }) => isOpen), 'all cuts to be over', 20_000);
+  const beside = [await ada.createBoard()];
+  const readers = cuts.map((_, index) =>
+    startReader(t, { address: () => address, boardId, client: ada, after, beside: oneOfTwo(index, beside) }),
+  );
+  await until(() => carriages.length === 0 && readers.every(({ isOpen }) => isOpen), 'all cuts to be over');
   await addItems(boardId, 3);
   t.strictSame(await findFaults(readers, { from: 3, to: 11 }), [], 'each event once, in order');
   const connections = readers.flatMap((reader) => reader.connections);

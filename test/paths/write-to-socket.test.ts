@@ -5,6 +5,9 @@ import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 
+/** The frames of events, byte for byte; who is there may be told before them or after. */
+const CHANGED = /(?<=\n\n)event:changed\n[\s\S]*?\n\n/g;
+
 const database = await useDatabase(t);
 const node = await startNode(t, database.url);
 
@@ -13,11 +16,12 @@ t.test('a REST write appears on every open stream, byte for byte the same (E1, E
   const boardId = await ada.createBoard();
   const one = await openStream(t, node.url, boardId, ada);
   const two = await openStream(t, node.url, boardId, ada);
-  await Promise.all([one.next('ready'), two.next('ready')]);
+  const ofMany = await openStream(t, node.url, boardId, { ...ada, beside: [await ada.createBoard()] });
+  await Promise.all([one, two, ofMany].map((stream) => stream.next('ready')));
 
   const { body } = await ada.post(`/boards/${boardId}/items`, { text: 'Hi' }, { 'idempotency-key': 'k-1' });
 
-  await Promise.all([one.next('changed'), two.next('changed')]);
+  await Promise.all([one, two, ofMany].map((stream) => stream.next('changed')));
   const [epoch] = one.frames[0]?.data.cursor.split('-') ?? [];
   const event = {
     seq: 3,
@@ -31,6 +35,7 @@ t.test('a REST write appears on every open stream, byte for byte the same (E1, E
     at: one.frames[1]?.data.at,
   };
   const frame = `event:changed\ndata:${JSON.stringify(event)}\nid:${epoch}-3\n\n`;
-  for (const stream of [one, two]) t.equal(stream.raw.slice(-frame.length), frame);
+  for (const { raw } of [one, two]) t.strictSame(raw.match(CHANGED), [frame]);
+  t.strictSame(ofMany.raw.match(CHANGED), [frame.replace(/id:.*/, `id:${ofMany.lastEventId}`)], 'an id of its own');
   t.match(event.at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });

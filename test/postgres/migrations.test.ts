@@ -1,21 +1,18 @@
-// A database of an earlier version, with rows that this one would refuse, becomes one of this version.
+// What the migrations make, in which schema, for whom, and beside whom.
 
-import { fileURLToPath } from 'node:url';
-import { runner } from 'node-pg-migrate';
+import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { migrate } from '../../src/postgres/migrate.ts';
-import { type EventStream, openStream } from '../helpers/event-stream.ts';
-import { startNode, type TestNode } from '../helpers/node.ts';
+import { useDatabase } from '../helpers/node.ts';
 import { createEmptyDatabase, dropDatabase } from '../helpers/test-cluster.ts';
+import { until } from '../helpers/until.ts';
 
-const FIRST_RELEASE = 11; // files
-const SECRET = 'a-session-of-the-earlier-version';
-const cookie = `tb_session=${SECRET}`;
+const log = { info: () => {}, warn: () => {} };
 
-/** A database as the first files leave it. */
-async function useEarlierDatabase(t: Test) {
-  const name = `test_earlier_${process.pid}_${Math.random().toString(36).slice(2)}`;
+/** An empty database that goes with the test, and a connection to it. */
+async function useEmptyDatabase(t: Test) {
+  const name = `test_empty_${randomBytes(6).toString('hex')}`;
   const url = await createEmptyDatabase(name);
   const client = new pg.Client({ connectionString: url });
   await client.connect();
@@ -23,179 +20,165 @@ async function useEarlierDatabase(t: Test) {
     await client.end();
     await dropDatabase(name);
   });
-  await runner({
-    dbClient: client,
-    dir: fileURLToPath(new URL('../../src/postgres/migrations', import.meta.url)),
-    direction: 'up',
-    count: FIRST_RELEASE,
-    migrationsTable: 'schema_migrations',
-    singleTransaction: false,
-    log: () => {},
-  });
-  const sql = async <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) =>
-    (await client.query<Row>(text, values)).rows;
-  return { url, sql };
+  const sql = async (text: string, values?: unknown[]) => (await client.query(text, values)).rows ?? [];
+  return { name, url, sql };
 }
 
-type Sql = Awaited<ReturnType<typeof useEarlierDatabase>>['sql'];
-
-/** @returns the ids of the user, who signs in with {@link SECRET}, and of a board of theirs */
-async function addBoard(sql: Sql, names = { user: 'Ada', board: 'Plans' }) {
-  const [user] = await sql<{ id: string }>('insert into users (name, guest) values ($1, true) returning id', [
-    names.user,
-  ]);
-  await sql(
-    `insert into sessions (token_hash, user_id, expires_at)
-     values (sha256($1), $2, now() + interval '1 day') on conflict do nothing`,
-    [SECRET, user?.id],
+t.test('no function counts on the settings of the session that it runs in', async (t) => {
+  const { sql } = await useDatabase(t);
+  const functions = await sql<{ name: string; language: string; bound: boolean; settings: string[] | null }>(
+    `select proname as name, lanname as language, prosqlbody is not null as bound, proconfig as settings
+     from pg_proc join pg_language on pg_language.oid = prolang where pronamespace = 'teamboard'::regnamespace`,
   );
-  const boardId = await addBoardOf(sql, user?.id, names.board);
-  return { userId: user?.id ?? '', boardId };
-}
+  t.ok(functions.length > 40);
+  for (const { name, language, bound, settings } of functions) {
+    if (language === 'sql') t.ok(bound, `${name} is bound to what it names`);
+    else t.ok(settings?.includes('search_path=teamboard, pg_temp'), `${name}: ${settings}`);
+  }
+});
 
-async function addBoardOf(sql: Sql, userId: string | undefined, name: string): Promise<string> {
-  const [board] = await sql<{ id: string }>(
-    `with board as (insert into boards (name) values ($1) returning id),
-       member as (insert into members (board_id, user_id, role) select id, $2, 'owner' from board)
-     select id from board`,
-    [name, userId],
-  );
-  return board?.id ?? '';
-}
+t.test('all that is made is in the schema, whatever it is called', async (t) => {
+  const { url, sql } = await useEmptyDatabase(t);
+  for (const schema of ['teamboard', 'user', '_20_characters_long_']) {
+    t.ok((await migrate(url, schema, log)).length > 0, schema);
+    t.strictSame(await migrate(url, schema, log), [], 'and then there is nothing left to do');
+  }
+  const elsewhere = `select oid from pg_namespace
+    where nspname !~ '^pg_' and nspname not in ('information_schema', 'teamboard', 'user', '_20_characters_long_')`;
+  for (const [catalog, column] of [
+    ['pg_class', 'relnamespace'],
+    ['pg_proc', 'pronamespace'],
+    ['pg_type', 'typnamespace'],
+  ]) {
+    t.same(await sql(`select from ${catalog} where ${column} in (${elsewhere})`), [], `${catalog}`);
+  }
+});
 
-async function startMigrated(t: Test, url: string): Promise<TestNode> {
-  const warned: unknown[] = [];
-  await migrate(url, { info: () => {}, warn: (...line: unknown[]) => void warned.push(line) });
-  t.strictSame(warned, []);
-  return startNode(t, url);
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: a test knows what it asked for
-async function get(t: Test, node: TestNode, path: string): Promise<any> {
-  const response = await fetch(node.url + path, { headers: { cookie } });
-  t.equal(response.status, 200, path);
-  return response.json();
-}
-
-/** @returns the board's stream from after so many of its events */
-function resume(t: Test, node: TestNode, boardId: string, cursor: string, seq: number): Promise<EventStream> {
-  return openStream(t, node.url, boardId, {
-    cookie,
-    headers: { 'last-event-id': cursor.replace(/\d+$/, String(seq)) },
+t.test('a role that owns a schema needs no other right', async (t) => {
+  const { name, url, sql } = await useEmptyDatabase(t);
+  const role = `tenant_${randomBytes(6).toString('hex')}`;
+  await sql(`create role ${role}; revoke all on schema public from public; revoke all on database ${name} from public;
+    grant connect on database ${name} to ${role}`);
+  t.teardown(() => sql(`drop owned by ${role} cascade; drop role ${role}`));
+  const asTenant = `${url}&options=-c%20role%3D${role}`;
+  await t.rejects(migrate(asTenant, 'teamboard', log), {
+    name: 'UnsupportedDatabaseError',
+    message: new RegExp(`^${role} may not make a schema .* 'create schema teamboard authorization ${role}'\\.$`),
   });
-}
+  await sql(`create schema teamboard authorization ${role}`);
+  t.ok((await migrate(asTenant, 'teamboard', log)).length > 0);
+});
 
-t.test('names that are none get one, and a board that had one so tells of it', async (t) => {
-  const { url, sql } = await useEarlierDatabase(t);
-  const { userId, boardId } = await addBoard(sql, { user: ' \n\u200b', board: ' \u200b\n' });
-  const boards = [boardId];
-  for (const name of ['   ', 'Two\r\nlines', 'Fine']) boards.push(await addBoardOf(sql, userId, name));
-  for (const name of ['\u2028', 'a\tb', 'Fine']) {
-    await sql(
-      `insert into tokens (user_id, token_hash, name) values ($1, sha256(gen_random_uuid()::text::bytea), $2)`,
-      [userId, name],
+t.test('a cure can be pasted, whatever the names are', async (t) => {
+  const { name, url, sql } = await useEmptyDatabase(t);
+  const [role, database] = [`My-App ${randomBytes(4).toString('hex')}`, `Odd-${name}`];
+  await sql(`create role "${role}" login`);
+  await sql(`create database "${database}"`);
+  t.teardown(async () => {
+    await sql(`drop database "${database}" with (force)`);
+    await sql(`drop role "${role}"`);
+  });
+  const asRole = url.replace(/\/\/[^@]*@/, `//${encodeURIComponent(role)}@`).replace(`/${name}?`, `/${database}?`);
+  const cureOf = async (pattern: RegExp) => {
+    const error: Error = await migrate(asRole, 'order', log).then(
+      () => new Error('it migrates'),
+      (reason) => reason,
     );
-    await sql('insert into users (name, guest) values ($1, true)', [name]);
-  }
-  const node = await startMigrated(t, url);
-
-  t.equal((await get(t, node, '/session')).user.name, 'Unnamed');
-  const names = ['Unnamed', 'Unnamed', 'Two lines', 'Fine'];
-  for (const [index, id] of boards.entries()) {
-    const { board, cursor } = await get(t, node, `/boards/${id}`);
-    const isNew = index < 3;
-    t.match(board, { name: names[index], version: isNew ? 2 : 1 });
-    t.match(cursor, isNew ? /-3$/ : /-2$/);
-    if (!isNew) continue;
-    const { data } = await (await resume(t, node, id, cursor, 2)).next('changed');
-    t.match(data, { seq: 3, resource: 'board', action: 'updated', changes: ['name'], object: { name: names[index] } });
-  }
-  for (const table of ['tokens', 'users where id <> (select user_id from sessions)']) {
-    const rows = await sql<{ name: string }>(`select name from ${table} order by name`);
-    t.strictSame(rows.map(({ name }) => name).sort(), ['Unnamed', 'a b', 'Fine'].sort(), table);
-  }
-});
-
-t.test('items that would be refused now stay, are counted, and are moved aside where they are large', async (t) => {
-  const { url, sql } = await useEarlierDatabase(t);
-  const { boardId } = await addBoard(sql);
-  const deep = `{"a":${'['.repeat(150)}${']'.repeat(150)}}`;
-  const rows: Array<[text: string, data: string]> = [
-    ['deep', deep],
-    ['deeper', `{"a":${'['.repeat(6000)}${']'.repeat(6000)}}`],
-    ['number', '{"n":1e500}'],
-    ['numbers', `{"n":[${Array(20).fill('12345678901234567890').join()}]}`],
-    ['names', `{"__proto__":{"a":"${'b'.repeat(300)}"}}`],
-    ['\u0001'.repeat(10_000), `{"wide":"${'w'.repeat(16_000)}"}`],
-    ['👋'.repeat(10_000), deep],
-    ['small', '{}'],
-  ];
-  for (const [text, data] of rows) {
-    await sql('insert into items (board_id, text, data) values ($1, $2, $3)', [boardId, text, data]);
-  }
-  const before = await sql('select id, text, data::text from items order by id');
-  const node = await startMigrated(t, url);
-
-  t.strictSame(await sql('select id, text, data::text from items order by id'), before, 'as they were');
-  const [held] = await sql(
-    `select count(*)::int, sum(octet_length(to_json(text)::text) + octet_length(data::text))::int as bytes from items`,
-  );
-  const log = 'select item_count as count, item_bytes::int as bytes from board_log where board_id = $1';
-  t.strictSame(await sql(log, [boardId]), [held]);
-  t.strictSame(
-    await sql(
-      `select count(*)::int from items where
-         (octet_length(to_json(text)::text) > 200) <> exists (
-           select from large_values where id = text_value and value = to_json(text)::text)
-         or (octet_length(data::text) > 200) <> exists (select from large_values where id = data_value and value = data::text)`,
-    ),
-    [{ count: 0 }],
-    'each large value is where its item says',
-  );
-  const refused = {
-    items_data: `{"a":"${'a'.repeat(17_000)}"}`,
-    items_data_depth: deep,
-    items_data_values: '{"n":1e500}',
+    t.equal(error.name, 'UnsupportedDatabaseError', error.message);
+    return pattern.exec(error.message)?.[1] ?? error.message;
   };
-  for (const [check, data] of Object.entries(refused)) {
-    const insertion = sql(`insert into items (board_id, text, data) values ($1, '', $2)`, [boardId, data]);
-    t.equal(await insertion.catch(({ constraint }) => constraint), check);
-  }
-  const { items, cursor } = await get(t, node, `/boards/${boardId}`);
-  t.equal(items.length, rows.length);
-  const stream = await resume(t, node, boardId, cursor, 2);
-  await stream.next('changed', ({ data }) => data.seq === 2 + rows.length);
-  t.strictSame(stream.seqs, [3, 4, 5, 6, 7, 8, 9, 10], 'what was told before still is');
-
-  for (const { id } of items) {
-    const response = await fetch(`${node.url}/boards/${boardId}/items/${id}`, {
-      method: 'DELETE',
-      headers: { cookie },
-    });
-    t.equal(response.status, 204);
-  }
-  await stream.next('changed', ({ data }) => data.action === 'deleted' && data.seq === 2 + 2 * rows.length);
-  t.strictSame(await sql(log, [boardId]), [{ count: 0, bytes: 0 }]);
+  const owner = new pg.Client({ connectionString: url.replace(`/${name}?`, `/${database}?`) });
+  await owner.connect();
+  await owner.query(await cureOf(/in the database "Odd-\w+": let its owner run '(create schema .*)'\.$/));
+  await owner.query('drop schema "order"');
+  // Of somebody else: nothing may be done there, then nothing be made, then all is up to date, and then it is behind.
+  const [{ user }] = (await owner.query('select quote_ident(current_user) as user')).rows;
+  const cure = /\): (run 'teamboard migrate' as its owner \S+, or let DATABASE_DIRECT_URL connect as that\.)$/;
+  const line = `run 'teamboard migrate' as its owner ${user}, or let DATABASE_DIRECT_URL connect as that.`;
+  await owner.query('create schema "order"');
+  t.equal(await cureOf(cure), line);
+  await migrate(url.replace(`/${name}?`, `/${database}?`), 'order', log);
+  t.equal(await cureOf(cure), line);
+  await owner.query(`select "order".grant_serving('"${role}"')`);
+  t.strictSame(await migrate(asRole, 'order', log), []);
+  await owner.query('alter table "order".items disable trigger stamp_version');
+  t.equal(await cureOf(cure), line);
+  await owner.query(`drop owned by "${role}"`);
+  await owner.end();
 });
 
-t.test('rows of other tables that would be refused now stay as they are', async (t) => {
-  const { url, sql } = await useEarlierDatabase(t);
-  const { userId, boardId } = await addBoard(sql);
-  await sql(`with odd as (insert into users (name, guest, created_at) values ('Odd', false, 'infinity') returning id),
-    member as (insert into members (board_id, user_id, role) select '${boardId}', id, 'editor' from odd),
-    session as (insert into sessions (token_hash, user_id, created_at, expires_at)
-      select sha256('odd'), id, '-infinity', 'infinity' from odd),
-    token as (insert into tokens (user_id, token_hash, name, expires_at)
-      select id, sha256('odd'), E'\\n', 'infinity' from odd),
-    invite as (insert into invites (board_id, role, max_uses, uses, created_by, expires_at)
-      select '${boardId}', 'viewer', 1000000, -1, id, 'infinity' from odd)
-    insert into credentials (user_id, email, password_hash) select id, 'no address', '$argon2id$' from odd`);
-  await sql(`select set_config('teamboard.mutation_id', 'no key', false)`);
-  await sql(`insert into items (board_id, text) values ($1, 'under no key')`, [boardId]);
-  const node = await startMigrated(t, url);
+t.test('a schema that has got another name is itself, also beside another of the old one', async (t) => {
+  const { url, sql } = await useEmptyDatabase(t);
+  await migrate(url, 'teamboard', log);
+  await sql('alter schema teamboard rename to "order"');
+  const write = `with made as (insert into "order".boards (name) values ('Plans') returning id)
+    select id from made`;
+  await t.rejects(sql(write), 'the old name leads nowhere');
+  await migrate(url, 'teamboard', log);
+  await t.rejects(sql(write), { message: /a trigger of Teamboard \(teamboard\) does not belong on "?order"?\.\w+/ });
+  t.same(await sql('select from teamboard.board_log'), [], 'or elsewhere');
 
-  const { members, items } = await get(t, node, `/boards/${boardId}`);
-  t.strictSame([members.length, items.length], [2, 1]);
-  t.equal((await get(t, node, '/session')).user.id, userId);
-  t.match(await sql('select name, expires_at::text from tokens'), [{ name: 'Unnamed', expires_at: 'infinity' }]);
+  const warned: string[] = [];
+  const [before] = await sql('select value from "order".log_epoch');
+  t.strictSame(await migrate(url, 'order', { ...log, warn: (_, line) => warned.push(String(line)) }), []);
+  t.match(warned, [/^the schema had another name/]);
+  t.notSame(await sql('select value from "order".log_epoch'), [before], 'every stream begins anew');
+  await sql(write);
+  t.match(await sql('select head::int from "order".board_log'), [{ head: 1 }]);
+  t.same(await sql('select from teamboard.board_log'), []);
+  t.strictSame(
+    await sql(`select proname from pg_proc, unnest(proconfig) setting
+      where pronamespace = '"order"'::regnamespace and setting like 'search_path%'
+        and setting <> 'search_path="order", pg_temp'`),
+    [],
+  );
+  for (const schema of ['order', 'teamboard'])
+    await migrate(url, schema, { ...log, warn: () => t.fail('nothing is left to do') });
+});
+
+t.test('the numbers of boards go on past those that a replica or a restore has brought (E3)', async (t) => {
+  const { url, sql } = await useEmptyDatabase(t);
+  await migrate(url, 'teamboard', log);
+  const write = (name: string) => sql('insert into teamboard.boards (name) values ($1)', [name]);
+  for (const name of ['one', 'two', 'three']) await write(name);
+  const numbers = async () =>
+    (await sql('select number::int from teamboard.board_log order by number')).map(({ number }) => number);
+  t.strictSame(await numbers(), [1, 2, 3]);
+
+  await sql(`select setval('teamboard.board_log_number_seq', 1, false)`);
+  await write('while nobody has looked');
+  t.strictSame(await numbers(), [1, 2, 3, 4], 'nothing fails');
+  await sql(`select setval('teamboard.board_log_number_seq', 2)`);
+  const warned: object[] = [];
+  await migrate(url, 'teamboard', { ...log, warn: (details) => warned.push(details) });
+  t.strictSame(warned, [{ numbers: 2 }]);
+  t.strictSame(await sql(`select nextval('teamboard.board_log_number_seq')::int as next`), [{ next: 5 }]);
+  await migrate(url, 'teamboard', { ...log, warn: () => t.fail('nothing is left to do') });
+});
+
+t.test('a migration waits for none of another schema', async (t) => {
+  const { url, sql } = await useEmptyDatabase(t);
+  const holder = new pg.Client({ connectionString: url });
+  await holder.connect();
+  t.teardown(() => holder.end());
+  await migrate(url, 'teamboard', log);
+  await holder.query('begin; lock table teamboard.schema_migrations');
+  const waiting = migrate(url, 'teamboard', log);
+  const blocked = `select from pg_stat_activity where datname = current_database()
+    and application_name = 'teamboard migrate' and wait_event = 'relation'`;
+  await until(async () => (await sql(blocked)).length === 1, 'one of them to wait, inside its turn');
+  let others: string[] | undefined;
+  void migrate(url, 'user', log).then((names) => (others = names));
+  t.ok((await until(() => others, 'the other one to be done')).length > 0);
+  await holder.query('commit');
+  t.strictSame(await waiting, []);
+});
+
+t.test('a schema with tables of others is left alone', async (t) => {
+  const { url, sql } = await useEmptyDatabase(t);
+  await sql('create schema teamboard; create table teamboard.users (id int)');
+  await t.rejects(migrate(url, 'teamboard', log), {
+    name: 'UnsupportedDatabaseError',
+    message: /^the schema teamboard has tables that are not of Teamboard \(users\): set DATABASE_SCHEMA to another\.$/,
+  });
 });

@@ -1,6 +1,8 @@
 // The direction of imports: that src/ keeps it, and that each rule can fail.
 
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { projectPath, root } from '../helpers/project.ts';
 
@@ -26,9 +28,9 @@ const cases: Array<{ name: string; tree: Record<string, Record<string, string>>;
     name: 'boards and streams, types too',
     tree: {
       boards: { 'a.ts': "\nimport type { Hub } from '../streams/hub.ts';" },
-      streams: { 'hub.ts': "export type { Board } from '../boards/a.ts';" },
+      streams: { 'hub.ts': '', 'a.ts': "export type { Board } from '../boards/a.ts';" },
     },
-    says: [`boards/a.ts:2 imports ../streams/hub.ts: ${oneWay}`, `streams/hub.ts:1 imports ../boards/a.ts: ${oneWay}`],
+    says: [`boards/a.ts:2 imports ../streams/hub.ts: ${oneWay}`, `streams/a.ts:1 imports ../boards/a.ts: ${oneWay}`],
   },
   {
     name: 'events below all who use them',
@@ -49,6 +51,35 @@ const cases: Array<{ name: string; tree: Record<string, Record<string, string>>;
       `events/b.ts:1 imports ../streams/a.ts: ${events}`,
       `events/c.ts:1 imports ../liveness/a.ts: ${events}`,
       `events/d.ts:1 imports ../presence/a.ts: ${events}`,
+    ],
+  },
+  {
+    name: 'the application with the client and its own packages alone',
+    tree: {
+      web: {
+        'a.ts': "import { connect } from '../client/b.ts';\nimport { html } from 'lit';\nimport pg from 'pg';",
+        'b.ts': "import type { Board } from '../boards/a.ts';",
+      },
+      client: { 'a.ts': "import type { View } from '../web/b.ts';", 'b.ts': '' },
+      boards: { 'a.ts': "import '../web/a.ts';" },
+    },
+    says: [
+      'boards/a.ts:1 imports ../web/a.ts: web imports the client alone, and nobody imports web',
+      'client/a.ts:1 imports ../web/b.ts: web imports the client alone, and nobody imports web',
+      'web/b.ts:1 imports ../boards/a.ts: web imports the client alone, and nobody imports web',
+      'web/a.ts:3 imports pg: web runs in pages, with Lit, signals and fractional indexing',
+    ],
+  },
+  {
+    name: 'client and server apart, the client without packages',
+    tree: {
+      client: { 'a.ts': "import type { Board } from '../boards/a.ts';\nimport pg from 'pg';" },
+      boards: { 'a.ts': "import { connect } from '../client/b.ts';" },
+    },
+    says: [
+      'boards/a.ts:1 imports ../client/b.ts: client and server never import each other',
+      'client/a.ts:1 imports ../boards/a.ts: client and server never import each other',
+      'client/a.ts:2 imports pg: client runs in pages, without any package',
     ],
   },
   {
@@ -81,7 +112,7 @@ const cases: Array<{ name: string; tree: Record<string, Record<string, string>>;
         'a.ts': "import type { A } from '../presence/b.ts';",
         'b.ts': "import type { B } from '../boards/b.ts';",
       },
-      presence: { 'a.ts': "import { a } from '../boards/b.ts';", 'b.ts': "import { a } from '../liveness/a.ts';" },
+      presence: { 'a.ts': "import { a } from '../boards/b.ts';", 'b.ts': "import { a } from '../liveness/c.ts';" },
       boards: { 'b.ts': '' },
     },
     says: [
@@ -89,6 +120,28 @@ const cases: Array<{ name: string; tree: Record<string, Record<string, string>>;
       'liveness/b.ts:1 imports ../boards/b.ts: presence knows liveness, not the other way round, and liveness no boards',
       'presence/a.ts:1 imports ../boards/b.ts: presence comes from the registry',
     ],
+  },
+  {
+    name: 'rooms inside a folder',
+    tree: {
+      'streams/wire': { 'a.ts': "import type { Hub } from '../fan-out/a.ts';" },
+      'streams/fan-out': { 'a.ts': "import { b } from '../stream.ts';\nimport type { C } from '../opening/a.ts';" },
+      'streams/opening': { 'a.ts': "import type { D } from '../../boards/a.ts';" },
+      streams: { 'stream.ts': "import { a } from './fan-out/b.ts';" },
+      boards: { 'a.ts': '' },
+    },
+    says: [
+      `streams/fan-out/a.ts:2 imports ../opening/a.ts: opening knows fan-out, not the other way round`,
+      `streams/opening/a.ts:1 imports ../../boards/a.ts: ${oneWay}`,
+      `streams/wire/a.ts:1 imports ../fan-out/a.ts: wire is the ground floor of streams`,
+      `streams/fan-out/a.ts:1 imports ../stream.ts: ${circle}: streams/fan-out → streams → streams/fan-out`,
+      `streams/stream.ts:1 imports ./fan-out/b.ts: ${circle}: streams → streams/fan-out → streams`,
+    ],
+  },
+  {
+    name: 'access below those whose work hangs on it',
+    tree: { access: { 'a.ts': "import type { Stream } from '../streams/a.ts';" }, streams: { 'a.ts': '' } },
+    says: ['access/a.ts:1 imports ../streams/a.ts: access is asked by those whose work hangs on it'],
   },
   {
     name: 'connections of PostgreSQL',
@@ -158,32 +211,45 @@ const cases: Array<{ name: string; tree: Record<string, Record<string, string>>;
     says: [`app.ts:1 imports process.env: ${environment}`, `boards/a.ts:1 imports node:process: ${environment}`],
   },
   {
-    name: 'circles, of values only',
+    name: 'circles of folders, of values only',
     tree: {
       '.': { 'errors.ts': '', 'app.ts': "import './a/a.ts';" },
       a: { 'a.ts': "import { b } from '../b/b.ts';\nimport { errors } from '../errors.ts';" },
       b: { 'b.ts': "import './c.ts';", 'c.ts': "import { d } from '../d/d.ts';" },
-      d: { 'd.ts': "import { a } from '../a/a.ts';", 'e.ts': "import type { A } from '../e/a.ts';" },
+      d: { 'd.ts': "import { a } from '../a/b.ts';", 'e.ts': "import type { A } from '../e/a.ts';" },
       e: { 'a.ts': "import { d } from '../d/d.ts';" },
     },
     says: [
       `a/a.ts:1 imports ../b/b.ts: ${circle}: a → b → d → a`,
       `b/c.ts:1 imports ../d/d.ts: ${circle}: b → d → a → b`,
-      `d/d.ts:1 imports ../a/a.ts: ${circle}: d → a → b → d`,
+      `d/d.ts:1 imports ../a/b.ts: ${circle}: d → a → b → d`,
     ],
+  },
+  {
+    name: 'circles of files, types too',
+    tree: { a: { 'a.ts': "import type { B } from './b.ts';", 'b.ts': "import './c.ts';", 'c.ts': "import './a.ts';" } },
+    says: [
+      'a/a.ts:1 imports ./b.ts: files import each other in a circle: a/a.ts → a/b.ts → a/c.ts → a/a.ts',
+      'a/b.ts:1 imports ./c.ts: files import each other in a circle: a/b.ts → a/c.ts → a/a.ts → a/b.ts',
+      'a/c.ts:1 imports ./a.ts: files import each other in a circle: a/c.ts → a/a.ts → a/b.ts → a/c.ts',
+    ],
+  },
+  {
+    name: 'http without a database',
+    tree: { http: { 'a.ts': "import { a } from '../postgres/a.ts';" }, postgres: { 'a.ts': '' } },
+    says: ['http/a.ts:1 imports ../postgres/a.ts: http is told what an error of the database means'],
   },
   { name: 'no files', tree: { boards: {} }, says: ['holds no file to check'] },
 ];
 
 // One run for all trees: most of its time goes into loading the TypeScript compiler.
-const folder = t.testdir(
-  Object.fromEntries(
-    cases.map(({ tree: { '.': rootFiles = {}, ...folders } }, index) => [
-      `tree-${index}`,
-      { ...rootFiles, ...folders },
-    ]),
-  ),
-);
+const folder = t.testdir({});
+for (const [index, { tree }] of cases.entries()) {
+  for (const [room, files] of Object.entries(tree)) {
+    mkdirSync(join(folder, `tree-${index}`, room), { recursive: true });
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, `tree-${index}`, room, name), text);
+  }
+}
 const { status, lines, stderr } = check(folder, ...cases.map((_case, index) => `tree-${index}`));
 t.equal(status, 1, stderr);
 

@@ -5,13 +5,15 @@ import { pino } from 'pino';
 import t from 'tap';
 import type { LogEntry } from '../../src/events/board-event.ts';
 import { WaitingBytes } from '../../src/output/waiting-bytes.ts';
-import { FrameBatch } from '../../src/streams/frame-batch.ts';
-import { LogReader } from '../../src/streams/log-reader.ts';
-import { PageQueue } from '../../src/streams/page-queue.ts';
+import { LogReader } from '../../src/streams/fan-out/log-reader.ts';
+import { PageQueue } from '../../src/streams/fan-out/page-queue.ts';
+import { FrameBatch } from '../../src/streams/wire/frame-batch.ts';
+import { timings } from '../../src/timings.ts';
 import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { range } from '../helpers/seqs.ts';
+import { until } from '../helpers/until.ts';
 
 const KIB = 1024;
 
@@ -46,16 +48,16 @@ t.test('a page that could not be read is asked for again, also for who came mean
 });
 
 t.test('one slow stream gets 256 KiB, many get less, and together never more than the node has (E5)', async (t) => {
-  t.equal(new WaitingBytes(64 * KIB * KIB).allowance, 256 * KIB);
-  t.equal(new WaitingBytes(1024 * KIB * KIB).allowance, 256 * KIB, 'never more');
-  t.equal(new WaitingBytes(KIB * KIB).allowance, 16 * KIB, 'never less');
+  t.equal(new WaitingBytes(64 * KIB * KIB, timings.output.stallMs).allowance, 256 * KIB);
+  t.equal(new WaitingBytes(1024 * KIB * KIB, timings.output.stallMs).allowance, 256 * KIB, 'never more');
+  t.equal(new WaitingBytes(KIB * KIB, timings.output.stallMs).allowance, 16 * KIB, 'never less');
   const chunks = fc.array(fc.record({ stream: fc.nat(2000), bytes: fc.integer({ min: 1, max: 100 * KIB }) }), {
     maxLength: 3000,
   });
   fc.assert(
     fc.property(chunks, (writes) => {
       const budget = 16 * KIB * KIB;
-      const waiting = new WaitingBytes(budget);
+      const waiting = new WaitingBytes(budget, timings.output.stallMs);
       const streams = new Map<number, { waitingBytes: number }>();
       for (const { stream, bytes } of writes) {
         const connection = streams.get(stream) ?? { waitingBytes: 0 };
@@ -113,22 +115,28 @@ t.test('streams that come back with many cursors read the same few pages (E2)', 
   const ada = await Client.signUp(node);
   const boardId = await ada.createBoard();
   const { cursor } = (await ada.get(`/boards/${boardId}`)).body;
-  await sql('insert into items (board_id, text) select $1, n::text from generate_series(1, 1000) n', [boardId]);
+  await sql('insert into teamboard.items (board_id, text) select $1, n::text from generate_series(1, 1000) n', [
+    boardId,
+  ]);
   let places = 0;
   const { eventLog } = node.app;
   const { readAfter } = eventLog;
+  let opened = 0;
+  // All at once, however slowly they come: the first read has no answer before the last one is open.
   eventLog.readAfter = async (requests) => {
     places += requests.length;
+    await until(() => opened === cursors.length, 'all streams');
     return readAfter(requests);
   };
   const cursors = Array.from({ length: 60 }, (_, index) => 2 + 16 * index);
   const streams = await Promise.all(
-    cursors.map((seq) =>
-      openStream(t, node.url, boardId, {
-        ...ada,
-        headers: { 'last-event-id': cursor.replace(/\d+$/, String(seq)) },
-      }),
-    ),
+    cursors.map(async (seq) => {
+      const headers = { 'last-event-id': cursor.replace(/\d+$/, String(seq)) };
+      const stream = await openStream(t, node.url, boardId, { ...ada, headers });
+      await stream.next('ready');
+      opened += 1;
+      return stream;
+    }),
   );
   await Promise.all(streams.map((stream) => stream.next('changed', ({ data }) => data.seq === 1002)));
   for (const [index, stream] of streams.entries()) {
@@ -154,9 +162,10 @@ t.test('clients that stop reading share what the node may have waiting, and dela
   const waiting = () => [...node.app.openStreams].reduce((sum, { socket }) => sum + (socket?.writableLength ?? 0), 0);
   let most = 0;
   for (let head = 102; head <= 1202; head += 100) {
-    await sql(`insert into items (board_id, text) select $1, repeat('x', 9000) from generate_series(1, 100)`, [
-      boardId,
-    ]);
+    await sql(
+      `insert into teamboard.items (board_id, text) select $1, repeat('x', 9000) from generate_series(1, 100)`,
+      [boardId],
+    );
     await reading.next('changed', ({ data }) => data.seq === head);
     most = Math.max(most, waiting());
   }

@@ -1,10 +1,13 @@
 // Owns the data folder: made whole or not at all, and of the right version and owner.
-import { mkdtemp, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Binaries } from './binaries.ts';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import { failure, startProgram } from './postgres-process.ts';
-import { canReach, giveTo, type SystemUser } from './system-user.ts';
+import { canReach, giveTo, nobodyUser, type SystemUser } from './system-user.ts';
+
+/** What initdb writes, and some more for the start of the server. */
+const NEW_CLUSTER_BYTES = 64 * 2 ** 20;
 
 interface Cluster {
   folder: string;
@@ -30,8 +33,17 @@ export async function ensureCluster(cluster: Cluster): Promise<boolean> {
       `${folder} holds data of PostgreSQL ${version}, but this is ${major}; set DATA_DIR to another folder`,
     );
   }
-  if (user && owner.uid !== user.uid) await giveTo(user, folder);
+  if (user && owner.uid !== user.uid) await takeOver(user, folder, owner.uid);
   return false;
+}
+
+/** What root has put there, as from a backup. What others have, is theirs to fill, and nobody's word for what is in it. */
+async function takeOver(user: SystemUser, folder: string, uid: number): Promise<void> {
+  if (uid === 0) return giveTo(user, folder);
+  throw new EmbeddedPostgresError(
+    `${folder} belongs to uid ${uid}, as which other programs run: if nobody has changed the data, give them to ` +
+      `PostgreSQL (chown -hR ${user.uid}:${user.gid} ${folder}); else set DATA_DIR to another folder`,
+  );
 }
 
 /** A killed initdb leaves a folder that looks like data but is not: it works beside, and a rename ends it. */
@@ -42,13 +54,16 @@ async function createCluster({ folder, user, binaries, initdbArgs, logFile }: Cl
     // Retried, because a killed run's initdb may still be writing there.
     if (leftover) await rm(join(dirname(folder), name), { recursive: true, force: true, maxRetries: 5 });
   }
+  await checkRoom(dirname(folder));
   const draft = await mkdtemp(draftPrefix);
   try {
-    if (user) await giveTo(user, draft);
+    // It runs only as a user who has a name; the server needs none.
+    const maker = user && (await nobodyUser());
+    if (maker) await giveTo(maker, draft);
     const { ended } = await startProgram({
       file: binaries.initdb,
       args: [
-        `--pgdata=${await pathSeenBy(user, draft)}`,
+        `--pgdata=${await pathSeenBy(maker, draft)}`,
         '--username=postgres',
         '--encoding=UTF8',
         // Collation that needs no locale of the system, so that the data can move to another machine.
@@ -59,11 +74,12 @@ async function createCluster({ folder, user, binaries, initdbArgs, logFile }: Cl
         ...initdbArgs,
       ],
       folder: draft,
-      user,
+      user: maker,
       logFile,
     });
     const { code } = await ended;
     if (code !== 0) throw await failure('The embedded PostgreSQL could not create its data folder', logFile);
+    if (user) await giveTo(user, draft);
     // Windows does not rename onto a folder, not even an empty one.
     await rmdir(folder).catch(() => undefined);
     await rename(draft, folder);
@@ -71,6 +87,17 @@ async function createCluster({ folder, user, binaries, initdbArgs, logFile }: Cl
     await rm(draft, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** On a full disk initdb dies in the middle, mostly without a word that says why: it has no room for that either. */
+async function checkRoom(folder: string): Promise<void> {
+  const { blocks, bavail, bsize } = await statfs(folder);
+  // Some file systems do not say how large they are.
+  if (blocks === 0 || bavail * bsize >= NEW_CLUSTER_BYTES) return;
+  throw new EmbeddedPostgresError(
+    `The embedded PostgreSQL needs ${NEW_CLUSTER_BYTES / 2 ** 20} MB for a new data folder, and the disk of ${folder} ` +
+      `has ${Math.floor((bavail * bsize) / 2 ** 20)} MB left; make room on it, or set DATA_DIR`,
+  );
 }
 
 /**

@@ -1,22 +1,28 @@
 // Owns the life of the PostgreSQL that Teamboard brings along, for development and trying it out.
-import { mkdir, realpath, writeFile } from 'node:fs/promises';
+import { realpath, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { findPackage, prepareBinaries } from './binaries.ts';
 import { claimFolder } from './claim.ts';
 import { ensureCluster } from './cluster.ts';
 import { EmbeddedPostgresError } from './embedded-postgres-error.ts';
 import { openEndpoint } from './endpoint.ts';
+import { explainFolder, makeFolder } from './folder.ts';
 import { stopOrphan } from './orphan.ts';
 import type { Exit } from './postgres-process.ts';
+import { untilUnserved } from './served-mark.ts';
 import { ensureDatabase, startServer } from './server.ts';
 import { userToDropTo } from './system-user.ts';
 
 const databaseName = 'teamboard';
+/** How much of a path an error repeats. */
+const SHOWN_LENGTH = 200;
 
 export interface EmbeddedPostgresOptions {
   /** Folder of the data, made on the first start. Beside it lie `<dataDir>.log` and files of the same prefix. */
   dataDir: string;
   log: { info(msg: string): void; warn(msg: string): void };
+  /** That it takes at a time; default 100, of which a node needs 20. */
+  maxConnections?: number;
   /** Called when the running server ends though nobody called `stop()`. It may be started again. */
   onExit?(exit: Exit): void;
 }
@@ -56,12 +62,13 @@ export class EmbeddedPostgres {
   }
 
   async #launch(): Promise<{ connectionString: string }> {
-    const { dataDir, log } = this.#options;
+    const { dataDir, log, maxConnections = 100 } = this.#options;
     const folder = await realFolder(dataDir);
     const user = await userToDropTo(folder);
-    this.#releases.push(await claimFolder(folder));
+    this.#releases.push(await claimFolder(folder, { log }));
     const binaries = await prepareBinaries(findPackage(process.platform, process.arch), user);
     await stopOrphan(folder, log);
+    await untilUnserved(folder, log);
     const logFile = `${folder}.log`;
     await writeFile(logFile, '', { mode: 0o600 });
     const endpoint = await openEndpoint(folder, user);
@@ -69,7 +76,8 @@ export class EmbeddedPostgres {
     const { initdbArgs } = endpoint;
     const isNew = await ensureCluster({ folder, user, binaries, initdbArgs, logFile });
     if (isNew) log.info(`Created a PostgreSQL data folder: ${folder}`);
-    const server = await startServer({ folder, user, binaries, endpoint, logFile });
+    const settings = { ...endpoint.settings, max_connections: String(maxConnections) };
+    const server = await startServer({ folder, user, binaries, endpoint: { ...endpoint, settings }, logFile });
     this.#releases.push(() => server.stop());
     await ensureDatabase(endpoint, databaseName);
     server.ended.then((exit) => this.#exited(exit));
@@ -94,9 +102,11 @@ export class EmbeddedPostgres {
 
   #explained(error: unknown): EmbeddedPostgresError {
     if (error instanceof EmbeddedPostgresError) return error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const { dataDir } = this.#options;
+    const reason = explainFolder(error) ?? (error instanceof Error ? error.message : String(error));
+    const shown = dataDir.length > SHOWN_LENGTH ? `${dataDir.slice(0, SHOWN_LENGTH)}…` : dataDir;
     return new EmbeddedPostgresError(
-      `The embedded PostgreSQL in ${this.#options.dataDir} failed: ${reason}; DATA_DIR or DATABASE_URL can lead elsewhere`,
+      `The embedded PostgreSQL cannot use ${shown}: ${reason}; set DATA_DIR to another folder, or DATABASE_URL`,
       { cause: error },
     );
   }
@@ -105,6 +115,6 @@ export class EmbeddedPostgres {
 /** Makes the parent and follows links: one folder has one name, whoever asks. */
 async function realFolder(dataDir: string): Promise<string> {
   const path = resolve(dataDir);
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolder(dirname(path));
   return realpath(path).catch(async () => join(await realpath(dirname(path)), basename(path)));
 }

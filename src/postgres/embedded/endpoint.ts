@@ -1,5 +1,6 @@
 // Owns where clients reach the server, so that only this machine's rightful user does.
 import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { chown, mkdtemp, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { basename, join } from 'node:path';
@@ -27,6 +28,9 @@ export function openEndpoint(folder: string, user: SystemUser | undefined): Prom
 /** The socket does not lie in the data folder: its path must stay below about 100 bytes. */
 async function openSocket(user: SystemUser | undefined): Promise<Endpoint> {
   const folder = await mkdtemp(join(await temporaryFolder(user), socketFolderPrefix));
+  // Nobody finds it again: its name is by chance.
+  const leave = () => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', leave);
   if (user) await chown(folder, user.uid, user.gid);
   return {
     initdbArgs: ['--auth=trust'],
@@ -34,7 +38,10 @@ async function openSocket(user: SystemUser | undefined): Promise<Endpoint> {
     url: (database) =>
       // Said in full, because a PGPORT or PGSSLMODE meant for another server would be taken for what is missing.
       `postgres://postgres@/${database}?host=${encodeURIComponent(folder)}&port=${socketPort}&sslmode=disable`,
-    close: () => removeSocketFolder(folder),
+    close: async () => {
+      await removeSocketFolder(folder);
+      process.removeListener('exit', leave);
+    },
   };
 }
 

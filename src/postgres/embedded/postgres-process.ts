@@ -1,6 +1,7 @@
 // Owns starting and ending a PostgreSQL program as a child process.
 import { spawn } from 'node:child_process';
-import { open, readFile } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { EmbeddedPostgresError, hasCode } from './embedded-postgres-error.ts';
 import type { SystemUser } from './system-user.ts';
 import { until } from './until.ts';
@@ -28,15 +29,17 @@ interface Program {
   user: SystemUser | undefined;
   /** Receives what the program prints, at its end. */
   logFile: string;
+  /** It and its children have this open, for as long as they live. */
+  mark?: FileHandle | undefined;
 }
 
 /** Starts the program. @throws EmbeddedPostgresError when it cannot be executed */
-export async function startProgram({ file, args, folder, user, logFile }: Program): Promise<RunningProgram> {
+export async function startProgram({ file, args, folder, user, logFile, mark }: Program): Promise<RunningProgram> {
   const log = await open(logFile, 'a', 0o600);
   try {
     const child = spawn(file, args, {
       cwd: folder,
-      stdio: ['ignore', log.fd, log.fd],
+      stdio: ['ignore', log.fd, log.fd, ...(mark ? [mark.fd] : [])],
       windowsHide: true,
       ...(process.platform !== 'win32' && {
         // A group of its own: Ctrl-C goes to the whole group of the terminal, and would end the database before the
@@ -86,5 +89,16 @@ export async function failure(what: string, logFile: string): Promise<EmbeddedPo
   const lines = (await readFile(logFile, 'utf8').catch(() => '')).split('\n').filter((line) => line.trim());
   const withoutPrefix = lines.map((line) => line.replace(/^\S+ \S+ UTC \[\d+\] /, '').trim());
   const lastWords = withoutPrefix.slice(-4).join(' | ');
+  if (lines.some((line) => line.includes('No space left on device'))) {
+    return new EmbeddedPostgresError(
+      `${what}: the disk of ${dirname(logFile)} is full; make room on it, or set DATA_DIR`,
+    );
+  }
+  const [, pid] = /lock file .* already exists.*\(PID (\d+)\)/.exec(lastWords) ?? [];
+  if (pid) {
+    return new EmbeddedPostgresError(
+      `${what}: another PostgreSQL (pid ${pid}) uses its data folder in ${dirname(logFile)}; stop it, or set DATA_DIR`,
+    );
+  }
   return new EmbeddedPostgresError(`${what}: ${lastWords || 'it printed nothing'} (log: ${logFile})`);
 }

@@ -1,6 +1,7 @@
 // Owns the look at other processes: which one a pid means today, and what it runs.
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, readlink } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { promisify } from 'node:util';
 
 export interface ProcessInfo {
@@ -21,18 +22,30 @@ export async function inspectProcess(pid: number): Promise<ProcessInfo | undefin
   }
 }
 
+/** Returns the name of the processes that can be seen from here: two with the same name see each other. */
+export async function visibleProcesses(): Promise<string> {
+  if (process.platform !== 'linux') return hostname();
+  // Each container has pids of its own (pid_namespaces(7)).
+  const [bootId, namespace] = await Promise.all([readBootId(), readlink('/proc/self/ns/pid')]);
+  return `${bootId}-${/\d+/.exec(namespace)}`;
+}
+
+async function readBootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).slice(0, 8);
+}
+
 async function readProc(pid: number): Promise<ProcessInfo | undefined> {
   const [stat, command, bootId] = await Promise.all([
     readFile(`/proc/${pid}/stat`, 'utf8'),
     readFile(`/proc/${pid}/cmdline`, 'utf8'),
-    readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
+    readBootId(),
   ]);
   // proc_pid_stat(5): the name in parentheses may hold anything; state and start time are fields 3 and 22.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const [state, startTicks] = [fields[0], fields[19]];
   if (state === 'Z' || state === 'X') return undefined;
   // Ticks count from boot, and a virtual machine gives the same pid at nearly the same tick on each boot.
-  return { startedAt: `${startTicks}-${bootId.slice(0, 8)}`, command: command.replaceAll('\0', ' ') };
+  return { startedAt: `${startTicks}-${bootId}`, command: command.replaceAll('\0', ' ') };
 }
 
 async function askPs(pid: number): Promise<ProcessInfo | undefined> {

@@ -6,6 +6,7 @@ import type { Endpoint } from './endpoint.ts';
 import { folderMark } from './orphan.ts';
 import { type Exit, failure, type RunningProgram, shutDown, startProgram } from './postgres-process.ts';
 import { readPostmasterPid } from './postmaster-pid.ts';
+import { openServedMark, removeServedMark } from './served-mark.ts';
 import type { SystemUser } from './system-user.ts';
 import { until } from './until.ts';
 
@@ -29,17 +30,22 @@ export interface Server {
 /** Starts the server on an existing cluster and resolves when it accepts connections. */
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { folder, user, binaries, endpoint, logFile } = options;
-  const settings = { ...endpoint.settings, max_connections: '100' };
+  const mark = await openServedMark(folder);
   const program = await startProgram({
     file: binaries.postgres,
     args: [
       ...['-D', await pathSeenBy(user, folder), '-c', folderMark(folder)],
-      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+      ...Object.entries(endpoint.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
     ],
     folder,
     user,
     logFile,
-  });
+    mark,
+  }).finally(() => mark?.close());
+  // A process that ends at once, as at a second signal, does not wait for it: then it ends by itself.
+  const leave = () => void tellToStop(program);
+  process.once('exit', leave);
+  void program.ended.then(() => process.removeListener('exit', leave));
   const isReady = async () => {
     const found = await readPostmasterPid(folder);
     return found?.pid === program.pid && found.ready;
@@ -56,6 +62,11 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   return { ended: program.ended, stop };
 }
 
+/** Windows ends it with this process. */
+function tellToStop({ pid, isGone }: RunningProgram): void {
+  if (process.platform !== 'win32' && !isGone()) process.kill(pid, 'SIGINT');
+}
+
 async function stopServer(program: RunningProgram, { folder, user, binaries, logFile }: ServerOptions): Promise<void> {
   if (process.platform === 'win32') {
     // Windows has no signals; kill() would end the server without a checkpoint.
@@ -65,6 +76,7 @@ async function stopServer(program: RunningProgram, { folder, user, binaries, log
     await shutDown(program.pid, program.isGone);
   }
   await program.ended;
+  await removeServedMark(folder);
 }
 
 /** Makes sure that the database exists. */

@@ -1,0 +1,22 @@
+// Puts off what only some requests need. Compiling the schemas of all routes was most of a node's start, and most of
+// them are of answers that it never gives.
+
+/** @param compile costly. @returns the same, but done when its result is first called, and once for equal schemas */
+export function onFirstUse<Schema, Input, Output>(
+  compile: (schema: Schema) => (input: Input) => Output,
+): (schema: Schema) => (input: Input) => Output {
+  const compiled = new Map<string, (input: Input) => Output>();
+  const compileOnce = (schema: Schema) => {
+    const key = JSON.stringify(schema);
+    const found = compiled.get(key) ?? compile(schema);
+    compiled.set(key, found);
+    return found;
+  };
+  return (schema) => {
+    let run: ((input: Input) => Output) | undefined;
+    return (input) => {
+      run ??= compileOnce(schema);
+      return run(input);
+    };
+  };
+}

@@ -1,0 +1,5 @@
+// Requests that are drawn.
+
+import { runFiles } from '../../helpers/run-files.ts';
+
+runFiles('fuzz/fuzz');

@@ -1,0 +1,5 @@
+// The project itself.
+
+import { runFiles } from '../../helpers/run-files.ts';
+
+runFiles('config/config', 'docs', 'readme', 'deploy', 'scripts/build', 'scripts/check-imports');
