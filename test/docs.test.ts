@@ -165,6 +165,10 @@ t.test('each test that a document names is there', async (t) => {
   }
 });
 
+t.test('the configurations of proxies that the page shows are those in deploy/', async (t) => {
+  t.equal(textOf('docs/proxies.md', 'nginx'), readProjectFile('deploy/nginx.conf'));
+});
+
 t.test('proxies take their configuration', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'teamboard-readme-'));
   // Some read it as another user.
