@@ -23,15 +23,14 @@ export interface AddressesOptions {
 export default fastifyPlugin(
   async (app: FastifyInstance, { routerOptions, basePath }: AddressesOptions) => {
     const urls = new Set<string>();
-    let methodsAt: MethodsAt = () => [];
+    let methodsAt: MethodsAt | undefined;
+    const hasRoute = (method: string, url: string) => app.hasRoute({ method: method as 'GET', url });
     app.addHook('onRoute', ({ url }) => {
       if (url !== ANYWHERE) urls.add(url);
     });
-    app.addHook('onReady', async () => {
-      methodsAt = createMethodsAt(urls, (method, url) => app.hasRoute({ method: method as 'GET', url }), routerOptions);
-    });
     app.addHook('onRequest', async ({ is404, routeOptions, raw }) => {
       if (is404 || routeOptions.url === ANYWHERE) {
+        methodsAt ??= createMethodsAt(urls, hasRoute, routerOptions);
         throw wrongAddress(raw.url ?? '', methodsAt(raw.url ?? ''), basePath);
       }
     });

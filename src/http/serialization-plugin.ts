@@ -3,12 +3,14 @@
 import fastJson, { type Schema } from 'fast-json-stringify';
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
-import { onFirstUse } from './on-first-use.ts';
+import { type Compiled, onFirstUse } from './on-first-use.ts';
+
+const serializers: Compiled<unknown, string> = new Map();
 
 /** What Fastify does by itself, each schema when an answer first needs it. */
 export default fastifyPlugin(
   async (app: FastifyInstance) => {
-    const serializerOf = onFirstUse((schema: object) => createSerializer(schema, app.getSchemas()));
+    const serializerOf = onFirstUse((schema: object) => createSerializer(schema, app.getSchemas()), serializers);
     app.setSerializerCompiler(({ schema }) => serializerOf(schema as object));
   },
   { name: 'serialization' },

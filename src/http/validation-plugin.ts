@@ -7,12 +7,18 @@ import fastifyPlugin from 'fastify-plugin';
 import { escapePointer, invalid, type Problem, type ProblemCode } from '../problems/problem.ts';
 import { findInexactNumber } from './exact-numbers.ts';
 import { assertPlain, decodeJson } from './json-body.ts';
-import { onFirstUse } from './on-first-use.ts';
+import { type Compiled, onFirstUse } from './on-first-use.ts';
 import { documentProblems, isDocumented } from './route-problems.ts';
 import { FAULT, LOWER_CASE, OPTIONAL } from './schemas.ts';
 import { canonicalUuid } from './uuid.ts';
 
 const MAX_DEPTH = 100;
+
+type Validator = (input: unknown) => true | { error: FastifySchemaValidationError[] };
+
+const bodyValidators: Compiled<unknown, ReturnType<Validator>> = new Map();
+const parameterValidators: Compiled<unknown, ReturnType<Validator>> = new Map();
+
 /** Words of a schema that refuse no text. */
 const anyText = new Set(['type', 'description', 'examples']);
 
@@ -28,8 +34,8 @@ export interface ValidationOptions {
 export default fastifyPlugin(
   async (app: FastifyInstance, options: ValidationOptions) => {
     const { bodies, parameters } = createValidators(options);
-    const bodyValidator = onFirstUse(bodies);
-    const parameterValidator = onFirstUse(parameters);
+    const bodyValidator = onFirstUse(bodies, bodyValidators);
+    const parameterValidator = onFirstUse(parameters, parameterValidators);
     app.setValidatorCompiler(({ schema, httpPart }) =>
       (httpPart === 'body' ? bodyValidator : parameterValidator)(schema as object),
     );
@@ -81,8 +87,6 @@ function inexact(number: string): Problem {
   const shown = number.length > 40 ? `${number.slice(0, 40)}…` : number;
   return invalid('/', `must hold no number that a double cannot keep as it is written, as ${shown}: send it as text`);
 }
-
-type Validator = (input: unknown) => true | { error: FastifySchemaValidationError[] };
 
 /** @returns what makes the validators of bodies, and those of queries and paths, whose "5" may be a number */
 export function createValidators({

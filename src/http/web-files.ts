@@ -33,8 +33,15 @@ const types: Record<string, string> = {
 /** Beside them lie modules that only tests import, and their maps. */
 const served = /^(?:assets\/.+|(?:team-board|worker)\.js|[a-z-]+\.(?:svg|ico|png|txt|webmanifest))$/;
 
-/** @returns all but the page itself */
+let files: WebFile[] | undefined;
+
+/** @returns all but the page itself, read once by a process */
 export function readWebFiles(): WebFile[] {
+  files ??= readFolder();
+  return files;
+}
+
+function readFolder(): WebFile[] {
   if (!existsSync(folder)) return [];
   return (readdirSync(folder, { recursive: true }) as string[])
     .map((name) => name.replaceAll('\\', '/'))

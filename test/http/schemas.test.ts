@@ -4,7 +4,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import t from 'tap';
 import { isRank, RANK_FORMAT } from '../../src/boards/rank.ts';
-import { onFirstUse } from '../../src/http/on-first-use.ts';
+import { type Compiled, onFirstUse } from '../../src/http/on-first-use.ts';
 import { createSerializer } from '../../src/http/serialization-plugin.ts';
 import { createValidators } from '../../src/http/validation-plugin.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
@@ -61,15 +61,19 @@ t.test('every schema of every route compiles', async (t) => {
 
 t.test('a schema is compiled when it is first used, and equal ones once', async (t) => {
   const compiled: object[] = [];
-  const prefixWith = onFirstUse((schema: { prefix: string }) => {
-    compiled.push(schema);
-    return (text: string) => schema.prefix + text;
-  });
+  const shared: Compiled<string, string> = new Map();
+  const ofNode = () =>
+    onFirstUse((schema: { prefix: string }) => {
+      compiled.push(schema);
+      return (text: string) => schema.prefix + text;
+    }, shared);
+  const prefixWith = ofNode();
   const [first, equal, other] = [prefixWith({ prefix: 'a' }), prefixWith({ prefix: 'a' }), prefixWith({ prefix: 'b' })];
   t.same(compiled, [], 'none before');
   t.equal(first('1'), 'a1');
   t.equal(equal('2'), 'a2');
   t.equal(other('3'), 'b3');
   t.equal(first('4'), 'a4');
+  t.equal(ofNode()({ prefix: 'b' })('5'), 'b5', 'by another node of the process');
   t.same(compiled, [{ prefix: 'a' }, { prefix: 'b' }]);
 });
