@@ -109,6 +109,7 @@ export async function buildApp(
     // The request log plugin writes its own.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     genReqId: requestIdOf,
+    trustProxy: config.trustProxy.length > 0 && [...config.trustProxy],
     bodyLimit: 256 * 1024,
     // The start takes as long as it takes until the database is there.
     pluginTimeout: 0,
@@ -132,11 +133,11 @@ export async function buildApp(
   });
 
   await app.register(turnsPlugin);
-  await app.register(headersPlugin, { overTls, basePath });
+  await app.register(headersPlugin, { basePath });
   await app.register(problemPlugin, { recognize: asDatabaseProblem });
   await app.register(corsPlugin, { allowed });
   await app.register(requestTargetPlugin);
-  await app.register(hostPlugin);
+  await app.register(hostPlugin, { overTls });
   await app.register(slowBodiesPlugin, { giveUp, timings: timings.requests });
   await app.register(closingPlugin, { finishMs: timings.requests.finishMs });
   await app.register(addressesPlugin, { routerOptions, basePath });
@@ -152,7 +153,7 @@ export async function buildApp(
     version,
     publicUrl: config.publicUrl,
     basePath,
-    cookieName: sessionCookieName({ secure: overTls, basePath }),
+    cookieName: sessionCookieName({ secure: overTls ?? false, basePath }),
     hasMetrics: config.metricsToken !== undefined,
     schemas: [
       ProblemCodes,
@@ -181,7 +182,7 @@ export async function buildApp(
   });
   await app.register(boardNamesPlugin, { findByKey: createFindByKey(app.pool, app.logPool) });
   await app.register(accountsPlugin, {
-    secureCookies: overTls,
+    documentsSecure: overTls ?? false,
     basePath,
     jwtIssuers: config.jwtIssuers,
     jwtCookie: config.jwtCookie,
@@ -251,9 +252,8 @@ export async function buildApp(
   });
 
   const maySee = async (userId: string, boardId: string) => (await app.boards.roleOf(userId, boardId)) !== undefined;
-  const accountOptions = { clientAddressHeader: config.clientAddressHeader };
-  await app.register(accountRoutes, { ...accountOptions, onRename: () => app.tellRenames() });
-  await app.register(sessionRoutes, accountOptions);
+  await app.register(accountRoutes, { onRename: () => app.tellRenames() });
+  await app.register(sessionRoutes);
   await app.register(tokenRoutes);
   await app.register(applicationRoutes);
   await app.register(ticketRoutes);
@@ -263,11 +263,10 @@ export async function buildApp(
   await app.register(itemPageRoutes);
   await app.register(batchRoutes);
   await app.register(memberRoutes);
-  await app.register(invitationRoutes, accountOptions);
+  await app.register(invitationRoutes);
   await app.register(inviteRoutes, { publicUrl: config.publicUrl });
   await app.register(streamRoutes, {
     heartbeatSeconds: config.heartbeatSeconds,
-    clientAddressHeader: config.clientAddressHeader,
     limits: { perUser: config.streamsPerUser, perBoard: config.streamsPerBoard, perNode: config.streamsPerNode },
     maySee,
     readPlaces: (questions) => app.places.read(questions),

@@ -138,7 +138,7 @@ t.test('the proxy finds the node', async (t) => {
   t.strictSame(valuesOf('EXPOSE'), [imageEnvironment.PORT]);
   t.equal(config.host, '::', 'an address that is reached from outside');
   t.match(config.publicUrl, /^https:/);
-  t.equal(config.clientAddressHeader, 'fly-client-ip');
+  t.equal(config.trustProxy[0], 'uniquelocal', 'the private network that its proxy comes from');
 });
 
 t.test('the packages fit the oldest Node that is promised, and their scripts are decided on', async (t) => {

@@ -167,6 +167,10 @@ t.test('each test that a document names is there', async (t) => {
 
 t.test('the configurations of proxies that the page shows are those in deploy/', async (t) => {
   t.equal(textOf('docs/proxies.md', 'nginx'), readProjectFile('deploy/nginx.conf'));
+  t.equal(textOf('docs/proxies.md', 'Caddy'), readProjectFile('deploy/Caddyfile'));
+  t.equal(textOf('docs/proxies.md', 'HAProxy'), readProjectFile('deploy/haproxy.cfg'));
+  t.equal(textOf('docs/proxies.md', 'Apache'), readProjectFile('deploy/apache.conf'));
+  t.equal(textOf('docs/proxies.md', 'Varnish'), readProjectFile('deploy/varnish.vcl'));
 });
 
 t.test('proxies take their configuration', async (t) => {
@@ -223,6 +227,6 @@ t.test('proxies take their configuration', async (t) => {
   const settings = textOf('docs/proxies.md', 'Behind a proxy').trim().split(' ');
   t.match(loadConfig(Object.fromEntries(settings.map((setting) => setting.split('=')))), {
     publicUrl: 'https://boards.example',
-    clientAddressHeader: 'x-real-ip',
+    trustProxy: ['127.0.0.1'],
   });
 });

@@ -15,20 +15,15 @@ const newSession = Type.String({
   [OPTIONAL]: true,
 });
 
-export interface AccountRouteOptions {
-  /** The header field in which a proxy says who its client is, in lower case. */
-  clientAddressHeader: string | undefined;
-}
-
-export interface RenamingOptions extends AccountRouteOptions {
+export interface RenamingOptions {
   /** Called after the change of an account, which may have another name now. */
   onRename: () => void;
 }
 
 /** @returns who asks, as far as new accounts and attempts to sign in are concerned */
-export function clientOf(request: FastifyRequest, { clientAddressHeader }: AccountRouteOptions): Client {
+export function clientOf(request: FastifyRequest): Client {
   return {
-    address: clientAddress(request, clientAddressHeader),
+    address: clientAddress(request),
     sessions: request.server.sessionCookie.secretsOf(request),
   };
 }
@@ -52,7 +47,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (
       },
     },
     async (request, reply) => {
-      const signIn = await app.accounts.signUpGuest(request.body, clientOf(request, options));
+      const signIn = await app.accounts.signUpGuest(request.body, clientOf(request));
       return cookie.set(reply.code(201), signIn).send({ user: signIn.user });
     },
   );
@@ -71,7 +66,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (
       },
     },
     async (request, reply) => {
-      const signIn = await app.accounts.signUp(request.body, clientOf(request, options));
+      const signIn = await app.accounts.signUp(request.body, clientOf(request));
       return cookie.set(reply.code(201), signIn).send({ user: signIn.user });
     },
   );
@@ -98,7 +93,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (
       },
     },
     async (request, reply) => {
-      const { address } = clientOf(request, options);
+      const { address } = clientOf(request);
       const changed = await app.accounts.change(request.caller.user, request.body, address);
       options.onRename();
       if ('secret' in changed) cookie.set(reply, changed);
@@ -129,7 +124,7 @@ export const accountRoutes: FastifyPluginAsyncTypebox<RenamingOptions> = async (
       },
     },
     async (request, reply) => {
-      const { address } = clientOf(request, options);
+      const { address } = clientOf(request);
       await app.accounts.delete(request.caller.user, request.body.currentPassword, address);
       return cookie.clear(reply).code(204).send(null);
     },

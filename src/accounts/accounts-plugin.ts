@@ -87,8 +87,8 @@ declare module 'fastify' {
 const callers = new WeakMap<FastifyRequest, Caller>();
 
 export interface AccountsPluginOptions {
-  /** The session's cookie goes over TLS only. */
-  secureCookies: boolean;
+  /** The session's cookie goes over TLS only, as far as the document is concerned; else it goes by the request. */
+  documentsSecure: boolean;
   /** Below which browsers see this server. */
   basePath: string;
   /** Applications that send their own users. */
@@ -109,7 +109,7 @@ export interface AccountsPluginOptions {
 export default fastifyPlugin(
   async (app: FastifyInstance, options: AccountsPluginOptions) => {
     const {
-      secureCookies,
+      documentsSecure,
       basePath,
       jwtIssuers,
       jwtCookie,
@@ -139,8 +139,8 @@ export default fastifyPlugin(
       'accounts',
       new Accounts({ store, passwords: createPasswords(), attempts: new AttemptLimits(), limit: limits.accounts }),
     );
-    const sessionCookie = createSessionCookie({ secure: secureCookies, basePath });
-    answerWithChallenge(app, challengeOf(sessionCookie.name));
+    const sessionCookie = createSessionCookie({ secure: documentsSecure, basePath });
+    answerWithChallenge(app, (request) => challengeOf(sessionCookie.nameFor(request)));
     app.decorate('sessionCookie', sessionCookie);
     app.decorate('sessions', sessions);
     app.decorate('tokens', tokens);
@@ -244,9 +244,11 @@ export default fastifyPlugin(
 );
 
 /** Whoever refuses a request for want of a caller need not know how one is made known here. */
-function answerWithChallenge(app: FastifyInstance, challenge: string): void {
-  app.addHook('onSend', (_request, reply, _payload, done) => {
-    if (reply.statusCode === 401 && !reply.hasHeader('www-authenticate')) reply.header('www-authenticate', challenge);
+function answerWithChallenge(app: FastifyInstance, challenge: (request: FastifyRequest) => string): void {
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    if (reply.statusCode === 401 && !reply.hasHeader('www-authenticate')) {
+      reply.header('www-authenticate', challenge(request));
+    }
     done();
   });
 }

@@ -13,8 +13,13 @@ const SECURE_COOKIE = `__Secure-${SESSION_COOKIE}`;
 /** What no session has is no question to the database. */
 const SECRET = /^[\w-]{1,100}$/;
 
+type Asked = Pick<FastifyRequest, 'headers' | 'isOverTls'>;
+
 export interface SessionCookie {
+  /** As the document says it. */
   readonly name: string;
+  /** As whoever sends this request has it. */
+  nameFor(request: Pick<Asked, 'isOverTls'>): string;
   /** Puts the new session's secret into the browser. */
   set(reply: FastifyReply, signIn: SignIn): FastifyReply;
   clear(reply: FastifyReply): FastifyReply;
@@ -25,7 +30,7 @@ export interface SessionCookie {
    *
    * @returns what may be a session's secret
    */
-  secretsOf(request: Pick<FastifyRequest, 'headers'>): string[];
+  secretsOf(request: Asked): string[];
 }
 
 export interface SessionCookieOptions {
@@ -45,19 +50,24 @@ export function sessionCookieName({ secure, basePath }: SessionCookieOptions): s
   return basePath === '' ? HOST_COOKIE : SECURE_COOKIE;
 }
 
+/** @param options `secure`: as far as the document is concerned; else it goes by the request */
 export function createSessionCookie({ secure, basePath }: SessionCookieOptions): SessionCookie {
-  const options = { path: basePath || '/', httpOnly: true, sameSite: 'lax', secure } as const;
-  const name = sessionCookieName({ secure, basePath });
+  const optionsFor = ({ isOverTls }: Pick<Asked, 'isOverTls'>) =>
+    ({ path: basePath || '/', httpOnly: true, sameSite: 'lax', secure: isOverTls }) as const;
+  const nameFor = ({ isOverTls }: Pick<Asked, 'isOverTls'>) => sessionCookieName({ secure: isOverTls, basePath });
   // As long as a session can last at all. When it ends sooner, the server knows: so no answer has to renew the cookie.
   const maxAge = SESSION_DAYS * 24 * 60 * 60;
   return {
-    name,
-    set: (reply, { secret }) => reply.setCookie(name, secret, { ...options, maxAge }),
+    name: sessionCookieName({ secure, basePath }),
+    nameFor,
+    set: (reply, { secret }) =>
+      reply.setCookie(nameFor(reply.request), secret, { ...optionsFor(reply.request), maxAge }),
     clear: (reply) => {
+      const options = optionsFor(reply.request);
       // Also the one from before there was TLS.
-      if (secure) reply.clearCookie(SESSION_COOKIE, options);
-      return reply.clearCookie(name, options);
+      if (options.secure) reply.clearCookie(SESSION_COOKIE, options);
+      return reply.clearCookie(nameFor(reply.request), options);
     },
-    secretsOf: ({ headers }) => cookiesNamed(name, headers.cookie, SECRET),
+    secretsOf: (request) => cookiesNamed(nameFor(request), request.headers.cookie, SECRET),
   };
 }

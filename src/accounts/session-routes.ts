@@ -4,13 +4,13 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { isKnownClient } from '../http/client-address.ts';
 import { emptyResponse, jsonResponse, Timestamp } from '../http/schemas.ts';
-import { type AccountRouteOptions, clientOf } from './account-routes.ts';
+import { clientOf } from './account-routes.ts';
 import { Credentials } from './user.ts';
 
 const tags = ['Accounts'];
 const signedIn = { tags, security: [{ session: [] }] };
 
-export const sessionRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = async (app, options) => {
+export const sessionRoutes: FastifyPluginAsyncTypebox = async (app) => {
   const cookie = app.sessionCookie;
 
   app.post(
@@ -31,7 +31,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox<AccountRouteOptions> = asy
       },
     },
     async (request, reply) => {
-      const client = clientOf(request, options);
+      const client = clientOf(request);
       if (isKnownClient(client.address)) await app.addressLimits.signIns.take(client.address);
       const signIn = await app.accounts.signIn(request.body, client);
       return cookie.set(reply.code(201), signIn).send({ user: signIn.user });

@@ -6,12 +6,7 @@ import { clientAddress, isKnownClient } from '../http/client-address.ts';
 import { notFound, Problem } from '../problems/problem.ts';
 import { endedText, inviteParams, whyEnded } from './invite.ts';
 
-export interface InvitationOptions {
-  /** The header field in which a proxy says who its client is, in lower case. */
-  clientAddressHeader: string | undefined;
-}
-
-export const invitationRoutes: FastifyPluginAsyncTypebox<InvitationOptions> = async (app, { clientAddressHeader }) => {
+export const invitationRoutes: FastifyPluginAsyncTypebox = async (app) => {
   // A link that is opened in a browser leads to the page that says whose board it is.
   app.addHook('onRequest', async (request, reply) => {
     reply.header('vary', 'Accept');
@@ -41,7 +36,7 @@ export const invitationRoutes: FastifyPluginAsyncTypebox<InvitationOptions> = as
       },
     },
     async (request) => {
-      const address = clientAddress(request, clientAddressHeader);
+      const address = clientAddress(request);
       if (!request.callerIfAny && isKnownClient(address)) await app.addressLimits.lookups.take(address);
       const found = await app.invites.find(request.callerIfAny?.user.id, request.params.token);
       if (!found) throw notFound();

@@ -11,6 +11,7 @@ import { refuseMisspeltDatabase } from './misspelt-settings.ts';
 import { type RailsSession, readRailsSession } from './rails-session.ts';
 import { refuseConflicts } from './setting-conflicts.ts';
 import { environmentSchema, type Settings, settingNames } from './settings.ts';
+import { readTrustedProxies } from './trusted-proxies.ts';
 
 /** What the process is told from outside. Absent addresses mean the embedded database and the registry in process. */
 export interface Config {
@@ -36,8 +37,8 @@ export interface Config {
   rails: RailsSession | undefined;
   /** An application that is asked who is calling. */
   auth: AuthSource | undefined;
-  /** The header field in which the proxy in front says who its client is, in lower case. */
-  clientAddressHeader: string | undefined;
+  /** Addresses and ranges of proxies, whose `X-Forwarded-For`, `-Proto` and `-Host` are believed. None: nobody's are. */
+  trustProxy: readonly string[];
   logLevel: string;
   /** Lines of the log for requests; 0: none. */
   logRequestsPerSecond: number;
@@ -124,7 +125,7 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     jwtCookie: settings.JWT_COOKIE,
     rails: readRailsSession(settings.RAILS_SECRET_KEY_BASE, settings.RAILS_COOKIE),
     auth: readAuthSource(settings, new Set(Object.keys(given))),
-    clientAddressHeader: settings.CLIENT_ADDRESS_HEADER?.toLowerCase(),
+    trustProxy: readTrustedProxies(settings.TRUST_PROXY ?? ''),
     logLevel: settings.LOG_LEVEL,
     logRequestsPerSecond: settings.LOG_REQUESTS_PER_SECOND,
     metricsPort: settings.METRICS_PORT,
@@ -192,9 +193,6 @@ function describe(error: unknown, given: Record<string, string | undefined>): st
   if (name === 'BROADCASTS_FROM') return `BROADCASTS_FROM must be viewer, editor or owner, and is '${given[name]}'.`;
   if (name === 'REDIS_PREFIX') {
     return `REDIS_PREFIX must be 1 to 64 letters, digits and . _ : -, and is '${given[name]}'.`;
-  }
-  if (name === 'CLIENT_ADDRESS_HEADER') {
-    return `CLIENT_ADDRESS_HEADER must be the name of a header field, and is '${given[name]}'.`;
   }
   // It is a secret: the value is not repeated.
   if (name === 'METRICS_TOKEN') return 'METRICS_TOKEN must be 16 to 200 characters of ASCII without spaces.';

@@ -89,10 +89,10 @@ export const settingDescriptions: SettingDescription[] = [
       'how often it is asked again about those who have a stream open; and how long they stay while it does not answer, when nobody new gets in',
   },
   {
-    names: ['CLIENT_ADDRESS_HEADER'],
-    unset: 'none: the other end of the connection',
+    names: ['TRUST_PROXY'],
+    unset: 'none: nobody is believed',
     meaning:
-      'the header field in which the proxy in front says who its client is, for the limits of new accounts and of attempts to sign in. Only one that the proxy sets itself, whatever the client sends',
+      'the proxies in front: addresses, ranges (`10.0.0.0/8`), `loopback`, `linklocal`, `uniquelocal` (private networks), separated by commas. What they say in `X-Forwarded-For`, `X-Forwarded-Proto` and `X-Forwarded-Host` is believed: of the client, for limits and the log; of the address by which browsers come, where `PUBLIC_URL` does not say it. From anybody else these fields change nothing. See [Behind a proxy](proxies.md)',
   },
   {
     names: ['LOG_LEVEL'],
@@ -135,7 +135,7 @@ export const settingDescriptions: SettingDescription[] = [
   {
     names: ['ACCOUNTS_PER_MINUTE'],
     meaning:
-      'how many accounts one address (of IPv6: one /64) may make, on all nodes together where there is a Redis; 429 past it. Behind a proxy without `CLIENT_ADDRESS_HEADER` all clients are one address',
+      'how many accounts one address (of IPv6: one /64) may make, on all nodes together where there is a Redis; 429 past it. Behind a proxy that `TRUST_PROXY` does not name all clients are one address',
   },
   {
     names: ['SIGN_INS_PER_MINUTE', 'OPENINGS_PER_MINUTE', 'LOOKUPS_PER_MINUTE'],

@@ -30,7 +30,7 @@ export const environmentSchema = Type.Object({
   AUTH_URL: Type.Optional(Type.String()),
   AUTH_RECHECK_SECONDS: whole(1, 3600, 30),
   AUTH_GRACE_SECONDS: whole(0, 86_400, 300),
-  CLIENT_ADDRESS_HEADER: Type.Optional(Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" })),
+  TRUST_PROXY: Type.Optional(Type.String()),
   LOG_LEVEL: Type.Union(
     ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
     { default: 'info' },

@@ -10,9 +10,25 @@ const LOOPBACK_NETWORK = '0:0:0:0';
 /** What stands for all who have left: their sockets have no other end any more, whatever Fastify's types say. */
 const GONE = '';
 
-/** @param header the field in which a proxy says who its client is, in lower case */
-export function clientAddress(request: FastifyRequest, header: string | undefined): string {
-  return addressKey(request.ip as string | undefined, header === undefined ? undefined : request.headers[header]);
+type Addresses = Pick<FastifyRequest, 'ip' | 'ips'>;
+
+/** @returns what the client is counted by: see {@link addressKey} */
+export function clientAddress(request: Addresses): string {
+  return addressKey(addressOf(request));
+}
+
+/**
+ * Where TRUST_PROXY is set, Fastify goes from the other end of the connection outwards through `X-Forwarded-For`, as far
+ * as each is trusted. What is no address there was said by a trusted proxy that passes on what its client has sent: the
+ * proxy stands for that client.
+ *
+ * @returns undefined when the client has left
+ */
+export function addressOf({ ip, ips }: Addresses): string | undefined {
+  const [nearest, ...others] = ips ?? [ip];
+  // Not by ipaddr.js, which takes `0x7f.1` too.
+  const end = others.findIndex((address) => isIP(address) === 0);
+  return (end < 0 ? others : others.slice(0, end)).at(-1) ?? nearest;
 }
 
 /**
@@ -24,17 +40,14 @@ export function isKnownClient(key: string): boolean {
 }
 
 /**
- * @param socketAddress the other end of the connection: a proxy, where there is one; undefined when it has left
- * @param named what the header says that the proxy sets to its client's address; undefined when there is none
+ * @param address undefined when the client has left
  * @returns an IPv4 address, or the first half of an IPv6 address: whoever has one has 2^64 of them
  */
-export function addressKey(socketAddress: string | undefined, named: string | string[] | undefined): string {
-  // Not by ipaddr.js, which takes `0x7f.1` too.
-  const text = typeof named === 'string' && isIP(named) ? named : socketAddress;
-  if (text === undefined) return GONE;
-  const address = ipaddr.process(text);
-  if (address instanceof ipaddr.IPv4) return address.toString();
-  return address.parts
+export function addressKey(address: string | undefined): string {
+  if (address === undefined) return GONE;
+  const parsed = ipaddr.process(address);
+  if (parsed instanceof ipaddr.IPv4) return parsed.toString();
+  return parsed.parts
     .slice(0, 4)
     .map((group) => group.toString(16))
     .join(':');

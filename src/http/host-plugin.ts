@@ -1,9 +1,22 @@
-// What a request says of the host that it means: one, and one that can be one.
+// What a request says of the address that it means: one host that can be one, and whether by TLS. Of a proxy that is
+// trusted (TRUST_PROXY) what it says that browsers have asked for.
 
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import { invalid } from '../problems/problem.ts';
 import { originOfHost } from './origin.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Browsers reach this server by https: as `PUBLIC_URL` says, else as this request has come. */
+    readonly isOverTls: boolean;
+  }
+}
+
+export interface HostOptions {
+  /** By `PUBLIC_URL`; undefined: it says nothing. */
+  overTls: boolean | undefined;
+}
 
 /** A name, an IPv4 address or an IPv6 address in brackets, and a port (RFC 9110, 7.2; RFC 3986, 3.2.2). */
 const authority = /^(?:\[[\da-f:.]{2,45}\]|[\w.~-]{1,255})(?::\d{0,5})?$/i;
@@ -16,13 +29,22 @@ const absoluteForm = /^(https?:)\/\/([^/?#]*)/i;
  * whatever reads the host.
  */
 export default fastifyPlugin(
-  async (app: FastifyInstance) => {
-    app.addHook('onRequest', async ({ raw }) => {
+  async (app: FastifyInstance, { overTls }: HostOptions) => {
+    app.decorateRequest('isOverTls', {
+      getter(this: FastifyRequest) {
+        return overTls ?? this.protocol === 'https';
+      },
+    });
+    app.addHook('onRequest', async ({ raw, host: meant, protocol }) => {
+      if (!/^https?$/.test(protocol)) throw invalid('/x-forwarded-proto', 'must be http or https');
       const hosts = raw.rawHeaders.filter(
         (_value, index, all) => index % 2 === 1 && /^host$/i.test(all[index - 1] ?? ''),
       );
       const [host] = hosts;
       if (hosts.length > 1) throw invalid('/host', 'must be there once');
+      if (meant !== (host ?? '') && !authority.test(meant)) {
+        throw invalid('/x-forwarded-host', 'must be the name or address of this server');
+      }
       if (host === undefined) {
         if (raw.httpVersion === '1.0') return;
         throw invalid('/host', 'is missing');

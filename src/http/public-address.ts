@@ -10,12 +10,13 @@ export interface PublicAddress {
    * does: whoever asked for it twice would be past the rules that the proxy has for what is below it.
    */
   basePath: string;
-  overTls: boolean;
+  /** Undefined: by what the request came. */
+  overTls: boolean | undefined;
 }
 
 /** @param url PUBLIC_URL, without a slash at the end */
 export function readPublicAddress(url: string | undefined): PublicAddress {
-  if (url === undefined) return { origin: undefined, basePath: '', overTls: false };
+  if (url === undefined) return { origin: undefined, basePath: '', overTls: undefined };
   const { origin, protocol, pathname } = new URL(url);
   return { origin: canonicalOrigin(origin), basePath: pathname.replace(/\/$/, ''), overTls: protocol === 'https:' };
 }

@@ -10,7 +10,7 @@ import { until } from '../helpers/until.ts';
 
 const database = await useDatabase(t);
 const node = await startNode(t, database.url, {
-  clientAddressHeader: 'x-client',
+  trustProxy: ['127.0.0.1'],
   signInsPerMinute: 3,
   openingsPerMinute: 2,
   lookupsPerMinute: 3,
@@ -18,7 +18,7 @@ const node = await startNode(t, database.url, {
 });
 const nobody = Client.nobody(node);
 /** Each test has addresses of its own. */
-const from = (host: string) => ({ 'x-client': host });
+const from = (host: string) => ({ 'x-forwarded-for': host });
 
 t.test('an address signs in so many times a minute, and others are not concerned', async (t) => {
   const account = { email: 'ada@example.org', password: 'correct horse' };
@@ -111,7 +111,7 @@ t.test('nodes on one Redis count an address together', { skip: noPrivateRedis },
   t.teardown(() => redis.stop());
   const nodes: TestNode[] = [];
   for (let n = 0; n < 2; n += 1) {
-    const settings = { clientAddressHeader: 'x-client', lookupsPerMinute: 2, redisUrl: redis.url };
+    const settings = { trustProxy: ['127.0.0.1'], lookupsPerMinute: 2, redisUrl: redis.url };
     nodes.push(await startNode(t, database.url, settings));
   }
   const look = async (index: number, host: string) => {

@@ -16,11 +16,11 @@ const email = 'ada@example.org';
 
 t.test('the eleventh wrong password from an address within a minute is not even looked at', async (t) => {
   const database = await useDatabase(t);
-  const node = await startNode(t, database.url, { clientAddressHeader: 'x-client' });
+  const node = await startNode(t, database.url, { trustProxy: ['127.0.0.1'] });
   const nobody = Client.nobody(node);
   const ada = await Client.keep(node, { name: 'Ada', email, password });
   const signIn = (address: string, tried: string, name = email) =>
-    nobody.post('/session', { email: name, password: tried }, { 'x-client': address });
+    nobody.post('/session', { email: name, password: tried }, { 'x-forwarded-for': address });
   const isRefused = (answer: Answer) => {
     sameProblem(t, answer, 'TB_TOO_MANY_ATTEMPTS');
     const seconds = Number(answer.headers.get('retry-after'));
@@ -32,7 +32,7 @@ t.test('the eleventh wrong password from an address within a minute is not even 
   isRefused(await signIn('192.0.2.1', password));
   isRefused(await signIn('192.0.2.1', password, ` ${email.toUpperCase()}`));
   const change = { password: 'new password', currentPassword: 'wrong' };
-  isRefused(await ada.patch('/users/me', change, { 'x-client': '192.0.2.1' }));
+  isRefused(await ada.patch('/users/me', change, { 'x-forwarded-for': '192.0.2.1' }));
   t.equal((await ada.get('/session')).status, 200, 'who is signed in stays so');
   t.equal((await signIn('198.51.100.1', password)).status, 201, 'and the owner comes in from anywhere else');
   // What is answered with 503, as by a machine that stood still, was no guess.
@@ -50,7 +50,7 @@ t.test('the eleventh wrong password from an address within a minute is not even 
   const statuses = (await Promise.all(guesses)).map(({ status }) => status);
   t.same(statuses.sort(), [...Array(30).fill(401), 429, 429], 'an address that goes through the accounts');
   isRefused(await signIn('203.0.113.1', password, bob.email));
-  isRefused(await nobody.post('/users', bob, { 'x-client': '203.0.113.1' }));
+  isRefused(await nobody.post('/users', bob, { 'x-forwarded-for': '203.0.113.1' }));
   t.equal((await signIn('203.0.113.2', password, bob.email)).status, 201, 'nobody else is refused');
   t.equal((await signIn('no address', password, bob.email)).status, 201, 'a header that is no address is not believed');
 });
@@ -97,9 +97,9 @@ t.test('only failures count, for a minute, and no fault of the server is one', a
 
 t.test('who knows a password can use it so often, and takes no turns from those who sign in', async (t) => {
   const database = await useDatabase(t);
-  const node = await startNode(t, database.url, { clientAddressHeader: 'x-client' });
+  const node = await startNode(t, database.url, { trustProxy: ['127.0.0.1'] });
   const eve = { name: 'Eve', email: 'eve@example.org', password };
-  const from = { 'x-client': '192.0.2.1' };
+  const from = { 'x-forwarded-for': '192.0.2.1' };
   const page = await Client.keep(node, eve);
   await Client.keep(node, { name: 'Ada', email, password });
   const signIn = (account: { email: string }, headers: object) =>
@@ -114,9 +114,9 @@ t.test('who knows a password can use it so often, and takes no turns from those 
   const startedAt = performance.now();
   const [rushed, ada, sameAddress, elsewhere] = await Promise.all([
     rush(),
-    signIn({ email }, { 'x-client': '192.0.2.2' }),
+    signIn({ email }, { 'x-forwarded-for': '192.0.2.2' }),
     signIn({ email }, from),
-    signIn(eve, { 'x-client': '192.0.2.2' }),
+    signIn(eve, { 'x-forwarded-for': '192.0.2.2' }),
   ]);
   t.same([ada.status, sameAddress.status, elsewhere.status], [201, 201, 201], 'it is in nobody else’s way');
   const refused = rushed.filter(({ status }) => status !== 201);
@@ -167,9 +167,9 @@ t.test('an account that is guessed at from everywhere is slowed, and no stranger
 
 t.test('an address makes so many accounts a minute, by whichever way', async (t) => {
   const database = await useDatabase(t);
-  const node = await startNode(t, database.url, { clientAddressHeader: 'x-client', accountsPerMinute: 4 });
+  const node = await startNode(t, database.url, { trustProxy: ['127.0.0.1'], accountsPerMinute: 4 });
   const nobody = Client.nobody(node);
-  const from = { 'x-client': '192.0.2.1' };
+  const from = { 'x-forwarded-for': '192.0.2.1' };
   const guests = await Promise.all(Array.from({ length: 3 }, () => nobody.post('/guests', { name: 'Eve' }, from)));
   t.same(
     guests.map(({ status }) => status),
@@ -200,7 +200,7 @@ t.test('an address makes so many accounts a minute, by whichever way', async (t)
   t.equal((await nobody.post('/session', account, from)).status, 400, 'signing in is no new account');
   t.equal((await nobody.post('/session', { email: account.email, password }, from)).status, 201);
   t.equal(
-    (await nobody.post('/guests', { name: 'Ada' }, { 'x-client': '192.0.2.2' })).status,
+    (await nobody.post('/guests', { name: 'Ada' }, { 'x-forwarded-for': '192.0.2.2' })).status,
     201,
     'others make theirs',
   );
@@ -215,7 +215,7 @@ t.test(
     const database = await useDatabase(t);
     const redis = await startPrivateRedis();
     t.teardown(() => redis.stop());
-    const settings = { clientAddressHeader: 'x-client', accountsPerMinute: 4, redisUrl: redis.url };
+    const settings = { trustProxy: ['127.0.0.1'], accountsPerMinute: 4, redisUrl: redis.url };
     const nodes = [await startNode(t, database.url, settings), await startNode(t, database.url, settings)];
     let address = 0;
     /** How many of 12 requests, by turns through both nodes, make a guest. */
@@ -224,7 +224,7 @@ t.test(
       let made = 0;
       for (let n = 0; n < 12; n += 1) {
         const nobody = Client.nobody(nodes[n % 2] as TestNode);
-        const { status } = await nobody.post('/guests', { name: 'Eve' }, { 'x-client': `192.0.2.${address}` });
+        const { status } = await nobody.post('/guests', { name: 'Eve' }, { 'x-forwarded-for': `192.0.2.${address}` });
         if (status === 201) made += 1;
       }
       return made;
@@ -247,24 +247,18 @@ t.test(
 );
 
 t.test('an IPv6 client is its network: it has 2^64 addresses', async (t) => {
-  for (const [socket, named, key] of [
-    ['127.0.0.1', undefined, '127.0.0.1'],
-    ['::ffff:192.0.2.1', undefined, '192.0.2.1'],
-    ['::ffff:c000:201', undefined, '192.0.2.1'],
-    ['::1', undefined, '0:0:0:0'],
-    ['2001:db8:1:2:3:4:5:6', undefined, '2001:db8:1:2'],
-    ['2001:db8:1:2::9', undefined, '2001:db8:1:2'],
-    ['2001:DB8::1', undefined, '2001:db8:0:0'],
-    ['fe80::1%eth0', undefined, 'fe80:0:0:0'],
-    ['127.0.0.1', '192.0.2.7', '192.0.2.7'],
-    ['127.0.0.1', '2001:db8:1:2::9', '2001:db8:1:2'],
-    ['127.0.0.1', '192.0.2.7, 192.0.2.8', '127.0.0.1'],
-    ['127.0.0.1', ['192.0.2.7', '192.0.2.8'], '127.0.0.1'],
-    ['127.0.0.1', '', '127.0.0.1'],
-    [undefined, undefined, ''],
-    [undefined, '192.0.2.7', '192.0.2.7'],
+  for (const [address, key] of [
+    ['127.0.0.1', '127.0.0.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::ffff:c000:201', '192.0.2.1'],
+    ['::1', '0:0:0:0'],
+    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
+    ['2001:db8:1:2::9', '2001:db8:1:2'],
+    ['2001:DB8::1', '2001:db8:0:0'],
+    ['fe80::1%eth0', 'fe80:0:0:0'],
+    [undefined, ''],
   ] as const) {
-    t.equal(addressKey(socket, named as string | string[] | undefined), key, `${socket} ${named}`);
+    t.equal(addressKey(address), key, `${address}`);
   }
 });
 

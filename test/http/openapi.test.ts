@@ -41,7 +41,7 @@ const hasty = await startNode(t, database.url, {
   broadcastsPerSecond: 1,
   heartbeatSeconds: 0.2,
   lookupsPerMinute: 1,
-  clientAddressHeader: 'x-client',
+  trustProxy: ['127.0.0.1'],
 });
 const ada = await Client.signUp(node, 'Ada');
 const answer = await ada.get('/openapi.json');
@@ -456,7 +456,7 @@ t.test('every answer is as the document says, and has no field that it does not 
       await checkRefusals(method, path, body);
     }
     for (let n = 0; n < 2; n += 1) {
-      await check(Client.nobody(hasty), 'GET', '/invites/unknown', undefined, { 'x-client': '192.0.2.1' });
+      await check(Client.nobody(hasty), 'GET', '/invites/unknown', undefined, { 'x-forwarded-for': '192.0.2.1' });
     }
     for (const path of ['/invites/unknown', `/invites/${token}`]) {
       await check(nobody, 'GET', path);

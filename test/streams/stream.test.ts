@@ -552,11 +552,11 @@ t.test(
     const own = await startNode(t, database.url, {
       streamsPerUser: 4,
       streamsPerNode: 60,
-      clientAddressHeader: 'x-client',
+      trustProxy: ['127.0.0.1'],
     });
     const openMany = async (client: Client, address: string | undefined, count = 4) => {
       const boardId = await client.createBoard();
-      const from = { cookie: client.cookie, headers: address === undefined ? {} : { 'x-client': address } };
+      const from = { cookie: client.cookie, headers: address === undefined ? {} : { 'x-forwarded-for': address } };
       const streams = await Promise.all(Array.from({ length: count }, () => openStream(t, own.url, boardId, from)));
       const isOpen = (stream: EventStream) => stream.frames.some(({ event }) => event === 'ready');
       await until(() => streams.every((stream) => isOpen(stream) || stream.ended), 'an answer to each');

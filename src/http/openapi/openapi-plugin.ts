@@ -82,7 +82,9 @@ export default fastifyPlugin(
               type: 'apiKey',
               in: 'cookie',
               name: cookieName,
-              description: 'Set by `POST /guests`, `POST /users` and `POST /session`. Taken by that name only.',
+              description:
+                'Set by `POST /guests`, `POST /users` and `POST /session`. Taken by that name only, which begins with ' +
+                '`__Host-` for whoever comes by https (`__Secure-` below a path).',
             },
             token: {
               type: 'http',

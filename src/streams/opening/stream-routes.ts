@@ -39,8 +39,6 @@ export interface StreamRouteOptions extends Pick<StreamOpenerOptions, 'heartbeat
   /** Whether the user may see the board now. */
   maySee: (userId: string, boardId: string) => Promise<boolean>;
   limits: StreamLimitsOptions;
-  /** The header field in which a proxy says who its client is, in lower case. */
-  clientAddressHeader: string | undefined;
 }
 
 export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async (app, options) => {
@@ -73,7 +71,7 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
     if (openStreams.isDraining) throw new Problem('TB_UNAVAILABLE', 'This node is going down.');
     const { user, grant } = request.caller;
     const query = request.query as Pick<StreamQuery, 'lastEventId' | 'snapshot'>;
-    const address = clientAddress(request, options.clientAddressHeader);
+    const address = clientAddress(request);
     const newcomersOf = isNewcomer(user) && isKnownClient(address) ? address : undefined;
     if (newcomersOf !== undefined) await app.addressLimits.openings.take(newcomersOf);
     const wanted = {
