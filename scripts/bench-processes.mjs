@@ -26,6 +26,26 @@ export async function cpuMsOf(pid) {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
 }
 
+/**
+ * @param {number} pid
+ * @returns {Promise<number>} processor time so far of all its children, also of those that have ended
+ */
+export async function childCpuMsOf(pid) {
+  const children = (await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')).trim().split(' ');
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  let sum = ((Number(fields[13]) + Number(fields[14])) * 1000) / TICKS_PER_SECOND;
+  // One that ends meanwhile is counted with those that have ended the next time.
+  for (const child of children) sum += await cpuMsOf(Number(child)).catch(() => 0);
+  return sum;
+}
+
+/** @param {import('pg').Client} client @returns {Promise<number>} of the server that it is connected to */
+export async function postgresPidOf(client) {
+  const { rows } = await client.query(`select split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int as pid`);
+  return rows[0].pid;
+}
+
 /** @param {number | undefined} pid @returns {Promise<number>} its memory now */
 export async function rssKiBOf(pid) {
   return Number(/VmRSS:\s+(\d+)/.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1]);

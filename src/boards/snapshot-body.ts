@@ -14,9 +14,10 @@ const SLICE_BYTES = 64 * 1024;
 export function bodyOf(reader: SnapshotReader, socket: Socket): Buffer | Readable {
   if (reader.isShared) return new SnapshotBody(reader, socket);
   const pieces: Buffer[] = [];
-  for (let piece = reader.next(SLICE_BYTES); piece; piece = reader.next(SLICE_BYTES)) pieces.push(piece);
+  for (let piece = reader.next(reader.bytes); piece; piece = reader.next(reader.bytes)) pieces.push(piece);
   reader.release();
-  return Buffer.concat(pieces);
+  const [only = Buffer.alloc(0), ...others] = pieces;
+  return others.length === 0 ? only : Buffer.concat(pieces);
 }
 
 /** In slices of what all readers share: it holds nothing of its own, however slow its client is. */

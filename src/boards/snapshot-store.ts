@@ -4,6 +4,7 @@ import pLimit from 'p-limit';
 import type { CustomTypesConfig, Pool } from 'pg';
 import { formatCursor } from '../events/cursor.ts';
 import type { WaitingBytes } from '../output/waiting-bytes.ts';
+import { KeptSnapshots } from './kept-snapshots.ts';
 import { type Place, type SnapshotBytes, SnapshotReader } from './snapshot.ts';
 import { SnapshotShelf } from './snapshot-shelf.ts';
 
@@ -21,62 +22,70 @@ export interface SnapshotStore {
 
 /** A board of more bytes than this is read once for all, and kept for those who read it slowly. */
 const LARGE_BYTES = 256 * 1024;
+/** What is kept of boards that are not large, for whoever asks for them next. */
+const KEPT_BYTES = 8 * 1024 * 1024;
 /** What streams read at a time, so that writes find a connection in between. Large boards have turns of their own. */
 const TURNS = 4;
 
 /**
  * The head row tells how large the board is, about: the log counts the texts and data of its items, and the rest of one
  * is some 400 bytes. The items follow in rows of 64, and those of published tables, unless the board is larger than is asked for: so nobody has to build,
- * send or parse it as a single string. (string_agg and not json_agg, which writes a newline between elements: the text is
+ * send or parse it as a single string. Nor do they where the board is still at the place that the caller has it of ($4, $5).
+ * (string_agg and not json_agg, which writes a newline between elements: the text is
  * also the data of a stream's frame.)
  */
 const snapshotSql = `
   with here as materialized (
     select boards as board, board_log.head::float8 as seq, :schema.current_epoch() as epoch,
-      (item_bytes + 400 * item_count + 100 * row_count)::float8 as bytes
+      (item_bytes + 400 * item_count + 100 * row_count)::float8 as bytes,
+      coalesce(head = $4::float8 and :schema.current_epoch() = $5, false) as "isKnown"
     from :schema.boards
     join :schema.board_log on board_log.board_id = boards.id
     where boards.id = $1
       and ($2::uuid is null or exists (select from :schema.members where board_id = $1 and user_id = $2))
+  ), wanted as materialized (
+    select bytes <= $3::float8 and not "isKnown" as "isWanted" from here
   )
-  select -1 as part, seq, epoch, bytes, :schema.board_object(board)::text::varchar as json,
-    case when bytes <= $3::float8 then
+  select -1 as part, seq, epoch, bytes, "isKnown", :schema.board_object(board)::text::varchar as json,
+    case when (select "isWanted" from wanted) then
       (select coalesce(string_agg(:schema.member_object(members)::text, ',' order by created_at, user_id), '')
        from :schema.members where board_id = $1)
     end::varchar as members, null as resource
   from here
   union all
-  select part, null, null, null, string_agg(:schema.item_object(item)::text, ',' order by rank, id)::varchar, null, null
+  select part, null, null, null, null, string_agg(:schema.item_object(item)::text, ',' order by rank, id)::varchar, null, null
   from (
     select items as item, rank, id, ((row_number() over (order by rank, id) - 1) / 64)::int as part
     from :schema.items
-    where board_id = $1 and (select bytes <= $3::float8 from here)
+    where board_id = $1 and (select "isWanted" from wanted)
   ) numbered
   group by part
   union all
-  select part, null, null, null,
+  select part, null, null, null, null,
     string_agg(concat('{"id":', to_json(id), ',"object":', object, '}'), ',' order by id)::varchar, null, resource
   from (
     select resource, id collate "C" as id, object,
       ((row_number() over (partition by resource order by id collate "C") - 1) / 64)::int as part
     from :schema.published_rows
-    where board_id = $1 and (select bytes <= $3::float8 from here)
+    where board_id = $1 and (select "isWanted" from wanted)
   ) told
   group by resource, part`;
 
 interface HeadRow extends Place {
   part: -1;
   bytes: number;
+  /** It is at the place that the question has named. */
+  isKnown: boolean;
   json: Buffer;
-  /** Null when the board is larger than was asked for. */
+  /** Null when the board is larger than was asked for, or known. */
   members: Buffer | null;
 }
 
 interface Rows {
   /** Undefined when the user is no member. */
   head?: HeadRow;
-  /** Undefined when the board is larger than was asked for. */
-  whole?: SnapshotBytes;
+  /** Undefined when the board is larger than was asked for, or known. */
+  whole?: SnapshotBytes | undefined;
 }
 
 interface PieceRow {
@@ -88,11 +97,13 @@ interface PieceRow {
 
 const VARCHAR = 1043;
 const TEXT = 25;
+const BOOLEAN = 16;
 
 /** What can be long leaves the heap as it comes, row by row: of the type `varchar`. */
 export const types = {
   getTypeParser: (type: number) => {
     if (type === VARCHAR) return (value: string) => Buffer.from(value);
+    if (type === BOOLEAN) return (value: string) => value === 't';
     return type === TEXT ? String : Number;
   },
 } as CustomTypesConfig;
@@ -100,7 +111,7 @@ export const types = {
 export function createSnapshotStore(pool: Pool, waiting: WaitingBytes): SnapshotStore {
   const shelf = new SnapshotShelf({
     waiting,
-    readWhole: async (boardId) => (await readRows(pool, boardId, null, 'infinity')).whole,
+    readWhole: async (boardId) => (await readRows(pool, { boardId, userId: null, most: 'infinity' })).whole,
   });
 
   const turns = pLimit(TURNS);
@@ -140,7 +151,13 @@ export function createSnapshotStore(pool: Pool, waiting: WaitingBytes): Snapshot
     return isMember ? reader : undefined;
   }
 
-  const readFirst = (userId: string, boardId: string) => readRows(pool, boardId, userId, LARGE_BYTES);
+  const kept = new KeptSnapshots(KEPT_BYTES);
+  /** Whether the user may is asked for each of them, and what the board is only where it is not known. */
+  const readFirst = (userId: string, boardId: string): Promise<Rows> =>
+    kept.use(boardId, async (known) => {
+      const { head, whole } = await readRows(pool, { boardId, userId, most: LARGE_BYTES, known });
+      return { ...(head && { head }), whole: head?.isKnown ? known : whole };
+    });
   return {
     read: async (userId, boardId) => open(userId, boardId, await readFirst(userId, boardId)),
     // Not while the shelf has it: who waits there for a large board would keep everyone's small ones waiting (E5).
@@ -149,12 +166,21 @@ export function createSnapshotStore(pool: Pool, waiting: WaitingBytes): Snapshot
   };
 }
 
-/** @param most bytes of a board that is read as a whole; of a larger one there is only the head */
-async function readRows(pool: Pool, boardId: string, userId: string | null, most: number | 'infinity'): Promise<Rows> {
+interface Question {
+  boardId: string;
+  /** Who must be a member; null: nobody. */
+  userId: string | null;
+  /** Bytes of a board that is read as a whole; of a larger one there is only the head. */
+  most: number | 'infinity';
+  /** What the caller has of it: while the board is still there, there is only the head as well. */
+  known?: Place | undefined;
+}
+
+async function readRows(pool: Pool, { boardId, userId, most, known }: Question): Promise<Rows> {
   const { rows } = await pool.query<HeadRow | PieceRow>({
     name: 'snapshot-read',
     text: snapshotSql,
-    values: [boardId, userId, most],
+    values: [boardId, userId, most, known?.seq, known?.epoch],
     types,
   });
   let head: HeadRow | undefined;
