@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import fastifyAccepts from '@fastify/accepts';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import accessPlugin from './access/access-plugin.ts';
+import type { Reader } from './access/claims.ts';
 import { accountRoutes } from './accounts/account-routes.ts';
 import accountsPlugin from './accounts/accounts-plugin.ts';
 import { applicationRoutes } from './accounts/application-routes.ts';
@@ -251,7 +252,7 @@ export async function buildApp(
     token: config.metricsToken,
   });
 
-  const maySee = async (userId: string, boardId: string) => (await app.boards.roleOf(userId, boardId)) !== undefined;
+  const maySee = async (reader: Reader, boardId: string) => (await app.boards.roleOf(reader, boardId)) !== undefined;
   await app.register(accountRoutes, { onRename: () => app.tellRenames() });
   await app.register(sessionRoutes);
   await app.register(tokenRoutes);
@@ -270,14 +271,14 @@ export async function buildApp(
     limits: { perUser: config.streamsPerUser, perBoard: config.streamsPerBoard, perNode: config.streamsPerNode },
     maySee,
     readPlaces: (questions) => app.places.read(questions),
-    readSnapshot: (userId, boardId) => app.snapshots.readInTurn(userId, boardId),
+    readSnapshot: (reader, boardId) => app.snapshots.readInTurn(reader, boardId),
   });
   await app.register(ownStreamRoutes, { maySee });
   await app.register(wayRoutes, { heartbeatSeconds: config.heartbeatSeconds, streamsPerNode: config.streamsPerNode });
   await app.register(presenceRoutes, { maySee });
   await app.register(broadcastRoutes, {
     from: config.broadcastsFrom,
-    roleOf: (userId, boardId) => app.boards.tellerRoleOf(userId, boardId),
+    roleOf: (reader, boardId) => app.boards.tellerRoleOf(reader, boardId),
   });
   await app.register(healthRoutes);
   await app.register(clientRoutes);

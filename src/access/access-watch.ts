@@ -69,10 +69,11 @@ export class AccessWatch {
   }
 
   /** From now on an end of the grant is heard. What has ended it before, `confirm` finds. */
-  admit({ id, streamsId, expiresAt, hold }: Grant): Access {
+  admit({ id, streamsId, expiresAt, hold, claims }: Grant): Access {
     const ids = [id, streamsId].filter((each) => each !== undefined);
     const releases: Array<() => void> = [];
     const access = new Access({
+      claims,
       confirm: async () => {
         if (ids.length > 0) await this.#check(ids);
       },
@@ -81,9 +82,10 @@ export class AccessWatch {
       },
     });
     for (const each of ids) releases.push(this.#holdBy(each, access));
-    if (hold) releases.push(hold((reason) => access.end(reason)));
-    // By the clock of this node, as the JWT was checked by it.
-    else if (id === undefined && expiresAt !== null) {
+    if (hold) {
+      releases.push(hold({ end: (reason) => access.end(reason), reclaim: (now) => access.reclaim(now) }));
+    } else if (id === undefined && expiresAt !== null) {
+      // By the clock of this node, as the JWT was checked by it.
       releases.push(callAt(Date.parse(expiresAt), () => access.end('expired')));
     }
     return access;

@@ -1,9 +1,13 @@
 // What a stream may go on by: its hold on the grant that its request came with.
 
+import type { Claims } from './claims.ts';
+
 /** `busy`: nobody can tell any more whether it still holds, and coming back makes sense. */
 export type AccessEnd = 'revoked' | 'expired' | 'busy';
 
 export interface AccessOptions {
+  /** Of the grant. */
+  claims: Claims | undefined;
   confirm: () => Promise<void>;
   release: () => void;
 }
@@ -20,8 +24,11 @@ export class Access {
   readonly release: () => void;
   #ended: AccessEnd | undefined;
   #tell: ((reason: AccessEnd) => void) | undefined;
+  #claims: Claims | undefined;
+  #tellClaims: (() => void) | undefined;
 
-  constructor({ confirm, release }: AccessOptions) {
+  constructor({ claims, confirm, release }: AccessOptions) {
+    this.#claims = claims;
     this.confirm = confirm;
     this.release = release;
   }
@@ -35,6 +42,21 @@ export class Access {
   onEnd(tell: (reason: AccessEnd) => void): void {
     this.#tell = tell;
     if (this.#ended) tell(this.#ended);
+  }
+
+  /** The boards that the grant lets in to, now. */
+  get claims(): Claims | undefined {
+    return this.#claims;
+  }
+
+  /** @param tell is called whenever {@link claims} has become another */
+  onClaims(tell: () => void): void {
+    this.#tellClaims = tell;
+  }
+
+  reclaim(claims: Claims | undefined): void {
+    this.#claims = claims;
+    this.#tellClaims?.();
   }
 
   end(reason: AccessEnd): void {

@@ -1,6 +1,15 @@
 // What access hangs on: the session, token or JWT that a request came with.
 
 import type { AccessEnd } from './access.ts';
+import type { Claims } from './claims.ts';
+
+/** Who holds on to what may end, or change. */
+export interface Holder {
+  /** Called once, when it has ended; at once, when it has already. */
+  end: (reason: AccessEnd) => void;
+  /** Called when it lets in to other boards than before. */
+  reclaim: (claims: Claims | undefined) => void;
+}
 
 export interface Grant {
   /**
@@ -16,8 +25,9 @@ export interface Grant {
    * Of a user whom the application was asked about, who is asked about again while a stream hangs on it; `expiresAt` is
    * then for what nobody can ask about any more, as a ticket.
    *
-   * @param tell is called once, when it has ended; at once, when it has already
    * @returns ends the asking
    */
-  hold?: (tell: (reason: AccessEnd) => void) => () => void;
+  hold?: (holder: Holder) => () => void;
+  /** The boards that it lets in to, beside those that its user is a member of. */
+  claims?: Claims | undefined;
 }

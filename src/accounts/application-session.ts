@@ -1,6 +1,8 @@
 // What the application says of one credential: asked when somebody comes with it, and again while streams hang on it.
 
 import type { AccessEnd } from '../access/access.ts';
+import type { Claims } from '../access/claims.ts';
+import type { Holder } from '../access/grant.ts';
 import { Problem } from '../problems/problem.ts';
 import type { ApplicationUser } from './ask-application.ts';
 
@@ -26,7 +28,8 @@ interface Answer {
 
 export class ApplicationSession {
   readonly #options: ApplicationSessionOptions;
-  readonly #holds = new Map<(reason: AccessEnd) => void, string>();
+  /** With what each was told of its user. */
+  readonly #holds = new Map<Holder, { subject: string; claims: Claims | undefined }>();
   #answer: Answer | undefined;
   #asking: Promise<void> | undefined;
   /** When streams that hang on it want to know more. */
@@ -59,14 +62,14 @@ export class ApplicationSession {
     return user;
   }
 
-  /** See `Grant.hold`. @param subject whom the caller was taken for */
-  hold(subject: string, tell: (reason: AccessEnd) => void): () => void {
-    this.#holds.set(tell, subject);
+  /** See `Grant.hold`. @param user as whom the caller was let in */
+  hold({ subject, claims }: Pick<ApplicationUser, 'subject' | 'claims'>, holder: Holder): () => void {
+    this.#holds.set(holder, { subject, claims });
     // The stream may hang on an answer from before somebody signed out there, a moment ago.
     this.#dueAt = Math.min(this.#dueAt, performance.now() + BELIEVED_MS);
     this.#look();
     return () => {
-      this.#holds.delete(tell);
+      this.#holds.delete(holder);
       if (this.#holds.size === 0) clearTimeout(this.#timer);
     };
   }
@@ -92,13 +95,16 @@ export class ApplicationSession {
     this.#look();
   }
 
-  /** Ends what has ended, and looks again when something may. */
+  /** Tells of what has ended, or lets in to other boards now, and looks again when something may. */
   #look(): void {
-    for (const [tell, subject] of [...this.#holds]) {
-      const reason = this.#endOf(subject);
-      if (!reason) continue;
-      this.#holds.delete(tell);
-      tell(reason);
+    for (const [holder, held] of [...this.#holds]) {
+      const reason = this.#endOf(held.subject);
+      if (reason) {
+        this.#holds.delete(holder);
+        holder.end(reason);
+      } else {
+        this.#reclaim(holder, held);
+      }
     }
     clearTimeout(this.#timer);
     if (this.#holds.size === 0) return;
@@ -110,6 +116,13 @@ export class ApplicationSession {
       },
       Math.max(1, Math.ceil(wait)),
     ).unref();
+  }
+
+  #reclaim(holder: Holder, held: { claims: Claims | undefined }): void {
+    const claims = this.#answer?.user?.claims;
+    if (claims?.digest === held.claims?.digest) return;
+    held.claims = claims;
+    holder.reclaim(claims);
   }
 
   #endOf(subject: string): AccessEnd | undefined {

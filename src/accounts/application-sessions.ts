@@ -78,14 +78,14 @@ export function createFindByApplication(
     }
     const session = sessionOf(credential, bytes);
     const user = await session.find();
-    return user && { identity: identityOf(user), hold: (onEnd) => session.hold(user.subject, onEnd) };
+    return user && { identity: identityOf(user), hold: (holder) => session.hold(user, holder) };
   };
 }
 
-function identityOf({ subject, name, endsInMs = TICKET_MS }: ApplicationUser): Identity {
+function identityOf({ subject, name, claims, endsInMs = TICKET_MS }: ApplicationUser): Identity {
   const now = Date.now();
   const expiresAt = new Date(now + Math.min(endsInMs, TICKET_MS)).toISOString();
-  return { issuer: APPLICATION_ISSUER, subject, name, namedAt: new Date(now), expiresAt };
+  return { issuer: APPLICATION_ISSUER, subject, name, namedAt: new Date(now), expiresAt, claims };
 }
 
 type Ask = (credential: Credential, isKnown: boolean) => Promise<ApplicationUser | undefined>;

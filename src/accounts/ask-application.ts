@@ -1,5 +1,6 @@
 // The question "who is this?" to the operator's application, and what counts as an answer.
 
+import { type Claims, readClaims } from '../access/claims.ts';
 import type { AuthSource } from '../config/auth-source.ts';
 import { fetchText } from '../http/fetch-text.ts';
 import { cleanName } from '../http/name.ts';
@@ -23,6 +24,8 @@ export interface ApplicationUser {
   name: string | undefined;
   /** How long that is so; undefined when the application does not say. */
   endsInMs: number | undefined;
+  /** The boards that it lets its user in to. */
+  claims?: Claims | undefined;
 }
 
 /**
@@ -48,7 +51,7 @@ export function createAskApplication({ url }: Pick<AuthSource, 'url'>, answerMs:
 
 /** @throws Error for what is no answer. What it has beside is the application's own business */
 function readAnswer(text: string): ApplicationUser | undefined {
-  const answer = parse(text) as { user?: unknown; expiresInSeconds?: unknown } | null | undefined;
+  const answer = parse(text) as { user?: unknown; boards?: unknown; expiresInSeconds?: unknown } | null | undefined;
   if (typeof answer !== 'object' || answer === null || answer.user === undefined) {
     throw new Error('the address answers 200 without {"user": {"id", "name"}}');
   }
@@ -62,6 +65,7 @@ function readAnswer(text: string): ApplicationUser | undefined {
     subject,
     name: typeof name === 'string' ? cleanName(name, MAX_NAME_LENGTH) : undefined,
     endsInMs: readEnd(answer.expiresInSeconds),
+    claims: readClaims(answer.boards),
   };
 }
 

@@ -42,7 +42,8 @@ export function createCallerFinder(options: CallerFinderOptions): FindCaller {
   const callerOf = async (identity: Identity | undefined, hold?: Grant['hold']): Promise<Caller | undefined> => {
     if (!identity) return undefined;
     const { user, streamsId } = await identities.findUser(identity);
-    return { user, grant: { id: undefined, streamsId, expiresAt: identity.expiresAt, ...(hold && { hold }) } };
+    const { claims, expiresAt } = identity;
+    return { user, grant: { id: undefined, streamsId, expiresAt, claims, ...(hold && { hold }) } };
   };
 
   const findByAsking = async (request: FastifyRequest): Promise<Caller | undefined> => {

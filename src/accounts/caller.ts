@@ -1,5 +1,6 @@
 // Who is calling, however they have said so.
 
+import type { Reader } from '../access/claims.ts';
 import type { Grant } from '../access/grant.ts';
 import type { User } from './user.ts';
 
@@ -11,4 +12,9 @@ export interface Caller {
   grant: Grant;
   /** Of the boards that the request names, those that its ticket opens; undefined when it came with none. */
   boards?: ReadonlySet<string>;
+}
+
+/** As whom the caller reads and writes boards. */
+export function readerOf({ user, grant }: Caller): Reader {
+  return { userId: user.id, claims: grant.claims };
 }

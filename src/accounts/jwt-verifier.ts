@@ -2,6 +2,7 @@
 
 import { KeyObject } from 'node:crypto';
 import { decodeJwt, type JWTPayload, type JWTVerifyGetKey, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { type Claims, readClaims } from '../access/claims.ts';
 import type { JwtIssuer } from '../config/jwt-issuers.ts';
 import { cleanName } from '../http/name.ts';
 import type { Logger } from '../logging/logger.ts';
@@ -28,6 +29,8 @@ export interface Identity {
   /** When the name was good; the beginning of time for a token that does not say when it was made. */
   namedAt: Date;
   expiresAt: string;
+  /** The boards that it lets its user in to. */
+  claims?: Claims | undefined;
 }
 
 /**
@@ -114,6 +117,7 @@ function readIdentity(issuer: string, { sub, exp = 0, iat, ...claims }: JWTPaylo
     name: nameClaims.map((claim) => readName(claims[claim])).find((name) => name !== undefined),
     namedAt: new Date(seconds * 1000),
     expiresAt: new Date(exp * 1000).toISOString(),
+    claims: readClaims(claims.boards),
   };
 }
 

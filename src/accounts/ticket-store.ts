@@ -6,6 +6,7 @@
 // logged; and once it is a stream's, it is good for as long as what its maker has come by.
 
 import type { Pool } from 'pg';
+import { claimsOf } from '../access/claims.ts';
 import type { Grant } from '../access/grant.ts';
 import { removeExpiredFrom } from '../postgres/remove-expired.ts';
 import type { Caller } from './caller.ts';
@@ -33,9 +34,9 @@ export interface NewTicket {
 
 export interface TicketStore {
   /**
-   * For those of the boards that the caller is a member of. Tickets that were used longest ago make room.
+   * For those of the boards that the caller may see. Tickets that were used longest ago make room.
    *
-   * @returns 'ended' when the caller's grant has ended meanwhile, 'none' when the caller is a member of none of the boards
+   * @returns 'ended' when the caller's grant has ended meanwhile, 'none' when the caller may see none of the boards
    */
   create(caller: TicketMaker, boardIds: string[]): Promise<NewTicket | 'too many' | 'ended' | 'none'>;
   /**
@@ -54,7 +55,7 @@ export function createTicketStore(pool: Pool): TicketStore {
       const { rows } = await pool.query<{ unused: number; visible: number; expiresAt: string | null }>({
         name: 'ticket-create',
         text: createSql,
-        values: [hashSecret(ticket), boardIds, user.id, grant.id ?? null, grant.expiresAt],
+        values: [hashSecret(ticket), boardIds, user.id, grant.id ?? null, grant.expiresAt, grant.claims?.json],
       });
       const { unused = 0, visible = 0, expiresAt = null } = rows[0] ?? {};
       if (expiresAt !== null) return { ticket, expiresAt };
@@ -64,15 +65,20 @@ export function createTicketStore(pool: Pool): TicketStore {
 
     async find(ticket, boardIds) {
       const { rows } = await pool.query<
-        User & { grantId: string | null; streamsId: string; endsAt: string | null; boards: string[] }
+        User & { grantId: string | null; streamsId: string; endsAt: string | null; boards: string[]; claimed: string[] }
       >({
         name: 'ticket-find',
         text: findSql,
         values: [hashSecret(ticket), boardIds],
       });
       if (!rows[0]) return undefined;
-      const { grantId, streamsId, endsAt, boards, ...user } = rows[0];
-      return { user, grant: { id: grantId ?? undefined, streamsId, expiresAt: endsAt }, boards: new Set(boards) };
+      const { grantId, streamsId, endsAt, boards, claimed, ...user } = rows[0];
+      const claims = claimsOf(new Map(claimed.map((boardId) => [boardId, 'viewer'])));
+      return {
+        user,
+        grant: { id: grantId ?? undefined, streamsId, expiresAt: endsAt, claims },
+        boards: new Set(boards),
+      };
     },
 
     removeExpired: removeExpiredFrom(
@@ -80,7 +86,8 @@ export function createTicketStore(pool: Pool): TicketStore {
       'tickets',
       `(used_at is null and expires_at <= now()) or jwt_ends_at <= now()
        or (board_id is null and not exists (
-         select from :schema.ticket_boards where ticket_boards.ticket_hash = tickets.ticket_hash))`,
+         select from :schema.ticket_boards where ticket_boards.ticket_hash = tickets.ticket_hash
+         union all select from :schema.ticket_claims where ticket_claims.ticket_hash = tickets.ticket_hash))`,
     ),
   };
 }
@@ -88,6 +95,7 @@ export function createTicketStore(pool: Pool): TicketStore {
 /**
  * The id of a grant is that of a session or of a token, which the tables tell; without one it is a JWT. The memberships are
  * held, so that one that ends meanwhile ends before the ticket, which lacks its board then, or after it, and takes it along.
+ * A board that the maker was let in to by claims alone is one of the ticket's until the end of what had them.
  */
 const createSql = `
   with granted as (
@@ -98,23 +106,31 @@ const createSql = `
     select count(*)::integer as number from :schema.tickets where user_id = $3 and used_at is null and expires_at > now()
   ), visible as materialized (
     select board_id from :schema.members where user_id = $3 and board_id = any ($2::uuid[]) order by board_id for key share
+  ), claimed as materialized (
+    select id as board_id from :schema.boards
+    where id = any ($2::uuid[]) and :schema.claimed_role($6::jsonb, boards) is not null
+      and id not in (select board_id from visible)
+    order by id for key share
   ), seen as (
-    select array_agg(board_id) as boards, count(*)::integer as number from visible
+    select array_agg(board_id) as boards, count(*)::integer as members, (select count(*) from claimed)::integer as claimed
+    from visible
   ), made as (
     insert into :schema.tickets (ticket_hash, board_id, user_id, session_id, token_id, jwt_ends_at, expires_at)
-    select $1::bytea, case seen.number when 1 then seen.boards[1] end, $3::uuid, granted.*,
+    select $1::bytea, case when seen.members = 1 and seen.claimed = 0 then seen.boards[1] end, $3::uuid, granted.*,
       now() + interval '${FIRST_USE_SECONDS} seconds'
-    from granted, unused, seen where unused.number < ${MAX_UNUSED} and seen.number > 0
+    from granted, unused, seen where unused.number < ${MAX_UNUSED} and seen.members + seen.claimed > 0
     returning expires_at
   ), opened as (
     insert into :schema.ticket_boards (ticket_hash, board_id, user_id)
-    select $1, board_id, $3 from made, seen, visible where seen.number > 1
+    select $1, board_id, $3 from made, seen, visible where seen.members > 1 or seen.claimed > 0
+  ), opened_by_claims as (
+    insert into :schema.ticket_claims (ticket_hash, board_id) select $1, board_id from made, claimed
   ), superseded as (
     delete from :schema.tickets where ticket_hash in (
       select ticket_hash from :schema.tickets where user_id = $3 and used_at is not null
       order by used_at desc offset ${MAX_USED})
   )
-  select unused.number as unused, seen.number as visible, (select :schema.rfc3339(expires_at) from made) as "expiresAt"
+  select unused.number as unused, seen.members + seen.claimed as visible, (select :schema.rfc3339(expires_at) from made) as "expiresAt"
   from unused, seen`;
 
 /**
@@ -124,8 +140,9 @@ const createSql = `
  */
 const findSql = `
   with opened as (
-    select board_id from :schema.tickets where ticket_hash = $1 and board_id = any ($2::uuid[])
-    union all select board_id from :schema.ticket_boards where ticket_hash = $1 and board_id = any ($2)
+    select board_id, false as is_claimed from :schema.tickets where ticket_hash = $1 and board_id = any ($2::uuid[])
+    union all select board_id, false from :schema.ticket_boards where ticket_hash = $1 and board_id = any ($2)
+    union all select board_id, true from :schema.ticket_claims where ticket_hash = $1 and board_id = any ($2)
   ), marked as (
     update :schema.tickets set used_at = now()
     where ticket_hash = $1 and exists (select from opened)
@@ -133,7 +150,7 @@ const findSql = `
   )
   select ${userColumns}, ${streamsColumn}, coalesce(session_id, token_id) as "grantId",
     :schema.rfc3339(coalesce(sessions.expires_at, tokens.expires_at, jwt_ends_at)) as "endsAt",
-    array(select board_id from opened)::text[] as boards
+    array(select board_id from opened)::text[] as boards, array(select board_id from opened where is_claimed)::text[] as claimed
   from :schema.tickets join :schema.users on users.id = tickets.user_id
     left join :schema.credentials on credentials.user_id = users.id
     left join :schema.sessions on sessions.id = session_id

@@ -12,19 +12,25 @@ interface Waiting<Value> {
   reject: (error: unknown) => void;
 }
 
-/** The keys of one who asks, and who waits for each. */
-type Asked<Value> = Map<string, Array<Waiting<Value>>>;
+/** One thing that somebody wants to know, and all who wait for it. */
+interface Open<Question, Value> {
+  question: Question;
+  waiting: Array<Waiting<Value>>;
+}
+
+/** What one who asks wants to know, by its key. */
+type Asked<Question, Value> = Map<string, Open<Question, Value>>;
 
 /**
  * As with {@link BatchedLookup} an answer is never older than its asking, and a crowd makes the questions larger and not
  * more; up to `most`. What is more than that waits, and in each question everybody has the same share: who asks for
  * thousands of keys waits for them himself.
  */
-export class FairLookup<Value> {
-  readonly #read: (questions: Array<[who: string, key: string]>) => Promise<Value[]>;
+export class FairLookup<Question, Value> {
+  readonly #read: (questions: Question[]) => Promise<Value[]>;
   readonly #most: number;
   /** Who has been served last is at the end. */
-  readonly #waiting = new Map<string, Asked<Value>>();
+  readonly #waiting = new Map<string, Asked<Question, Value>>();
   #isRunning = false;
   #notBefore = 0;
 
@@ -32,19 +38,22 @@ export class FairLookup<Value> {
    * @param read gives the answers in the order of the questions
    * @param most questions of one call
    */
-  constructor(read: (questions: Array<[who: string, key: string]>) => Promise<Value[]>, most: number) {
+  constructor(read: (questions: Question[]) => Promise<Value[]>, most: number) {
     this.#read = read;
     this.#most = most;
   }
 
-  /** @throws what `read` throws */
-  ask(who: string, key: string): Promise<Value> {
+  /**
+   * @param key the same for the same question of one who asks
+   * @throws what `read` throws
+   */
+  ask(who: string, key: string, question: Question): Promise<Value> {
     return new Promise((resolve, reject) => {
-      const asked: Asked<Value> = this.#waiting.get(who) ?? new Map();
+      const asked: Asked<Question, Value> = this.#waiting.get(who) ?? new Map();
       this.#waiting.set(who, asked);
       const others = asked.get(key);
-      if (others) others.push({ resolve, reject });
-      else asked.set(key, [{ resolve, reject }]);
+      if (others) others.waiting.push({ resolve, reject });
+      else asked.set(key, { question, waiting: [{ resolve, reject }] });
       if (!this.#isRunning) void this.#run();
     });
   }
@@ -59,9 +68,9 @@ export class FairLookup<Value> {
     this.#isRunning = false;
   }
 
-  async #answer(taken: Array<{ who: string; key: string; waiting: Array<Waiting<Value>> }>): Promise<void> {
+  async #answer(taken: Array<Open<Question, Value>>): Promise<void> {
     try {
-      const values = await this.#read(taken.map(({ who, key }) => [who, key]));
+      const values = await this.#read(taken.map(({ question }) => question));
       if (values.length !== taken.length) throw new Error(`${values.length} answers to ${taken.length} questions`);
       for (const [index, { waiting }] of taken.entries()) {
         for (const { resolve } of waiting) resolve(values[index] as Value);
@@ -72,18 +81,18 @@ export class FairLookup<Value> {
   }
 
   /** Again and again a share of what there is room for, until there is none or nobody waits. */
-  #takeShares() {
-    const taken: Array<{ who: string; key: string; waiting: Array<Waiting<Value>> }> = [];
+  #takeShares(): Array<Open<Question, Value>> {
+    const taken: Array<Open<Question, Value>> = [];
     while (this.#waiting.size > 0 && taken.length < this.#most) {
       const share = Math.max(1, Math.floor((this.#most - taken.length) / this.#waiting.size));
       for (const [who, asked] of [...this.#waiting]) {
         if (taken.length >= this.#most) break;
         this.#waiting.delete(who);
         const enough = taken.length + share;
-        for (const [key, waiting] of asked) {
+        for (const [key, open] of asked) {
           if (taken.length >= enough) break;
           asked.delete(key);
-          taken.push({ who, key, waiting });
+          taken.push(open);
         }
         if (asked.size > 0) this.#waiting.set(who, asked);
       }

@@ -58,7 +58,7 @@ export const batchRoutes: FastifyPluginAsyncTypebox = async (app) => {
       checkOperations(operations);
       const writer = writerOf(request);
       const written = await app.batches.write(writer, request.params.id, operations);
-      if (!written) throw await explainBatchRefusal(app, writer.userId, request.params.id, operations);
+      if (!written) throw await explainBatchRefusal(app, writer, request.params.id, operations);
       app.chargeWrites(writer.userId, Buffer.byteLength(written.json ?? '') / ANSWER_BYTES_PER_WRITE);
       return sendWritten(reply, 'results', written);
     },

@@ -2,12 +2,13 @@
 
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
+import type { Reader } from '../access/claims.ts';
 import { asDatabaseProblem } from '../postgres/database-problem.ts';
 import { invalid, Problem } from '../problems/problem.ts';
 import type { BatchResult, Operation } from './batch.ts';
-import { cutColumns, mayWrite } from './item-store.ts';
+import { cutColumns } from './item-store.ts';
 import { ranksAtEnd } from './rank-store.ts';
-import type { WriteBoard } from './write-store.ts';
+import { mayWrite, type WriteBoard } from './write-store.ts';
 import type { Writer } from './writer.ts';
 import type { Written } from './written.ts';
 
@@ -20,8 +21,8 @@ export interface BatchStore {
    * @throws Problem TB_INVALID when a board cannot keep what an item would become; TB_ID_TAKEN
    */
   write(writer: Writer, boardId: string, operations: Operation[]): Promise<Written<BatchResult[]> | undefined>;
-  /** @returns the versions of those items that are there; undefined when the user may not write there */
-  readVersions(userId: string, boardId: string, itemIds: string[]): Promise<Map<string, number> | undefined>;
+  /** @returns the versions of those items that are there; undefined when the reader may not write there */
+  readVersions(reader: Reader, boardId: string, itemIds: string[]): Promise<Map<string, number> | undefined>;
 }
 
 // The board first, as its deletion does, then the items in the order of their ids, those that are there and then those that
@@ -33,7 +34,7 @@ const batchText = `
       index int, op text, id uuid, version int,
       text text, x float8, y float8, color text, rank text, data jsonb)
   ), board as materialized (
-    select boards.id from context, :schema.members, :schema.boards
+    select boards.id from context, access, :schema.boards
     where ${mayWrite} and boards.id = $3 for key share of boards
   ), target as materialized (
     select items.id, items.version from board, :schema.items
@@ -90,13 +91,14 @@ export function createBatchStore(pool: Pool, writeBoard: WriteBoard): BatchStore
       });
     },
 
-    async readVersions(userId, boardId, itemIds) {
+    async readVersions({ userId, claims }, boardId, itemIds) {
       const { rows } = await pool.query<{ id: string | null; version: number }>({
         name: 'item-versions',
         text: `select items.id, items.version
-               from :schema.members left join :schema.items on items.board_id = members.board_id and items.id = any($3::uuid[])
-               where members.board_id = $2 and user_id = $1 and role in ('owner', 'editor')`,
-        values: [userId, boardId, itemIds],
+               from :schema.access_to($2, $1, $4) access
+               left join :schema.items on items.board_id = $2 and items.id = any($3::uuid[])
+               where ${mayWrite}`,
+        values: [userId, boardId, itemIds, claims?.json],
       });
       return rows.length > 0 ? new Map(rows.flatMap(({ id, version }) => (id ? [[id, version]] : []))) : undefined;
     },

@@ -1,5 +1,6 @@
 // Why a write found nothing to write: the board is not the caller's to see, or not the caller's to change.
 
+import type { Reader } from '../access/claims.ts';
 import { notFound, Problem } from '../problems/problem.ts';
 import type { Role } from './board.ts';
 import type { BoardStore } from './board-store.ts';
@@ -18,10 +19,10 @@ const rights: Record<'edit' | 'own', { roles: Role[]; detail: string }> = {
 export async function explainRefusal(
   boards: BoardStore,
   right: keyof typeof rights,
-  userId: string,
+  reader: Reader,
   boardId: string,
 ): Promise<Problem> {
-  const role = await boards.roleOf(userId, boardId);
+  const role = await boards.roleOf(reader, boardId);
   if (role === undefined || rights[right].roles.includes(role)) return notFound();
   return new Problem('TB_FORBIDDEN', rights[right].detail);
 }

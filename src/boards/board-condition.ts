@@ -1,5 +1,6 @@
 // What a write of a board depends on.
 
+import type { Reader } from '../access/claims.ts';
 import { isOf } from '../events/cursor.ts';
 import type { BoardTags } from './if-match.ts';
 import type { Place } from './snapshot.ts';
@@ -17,13 +18,13 @@ export interface BoardCondition {
 /** @param tags undefined when the board only has to be there */
 export async function readCondition(
   { snapshots }: { snapshots: SnapshotStore },
-  userId: string,
+  reader: Reader,
   boardId: string,
   tags: BoardTags | undefined,
 ): Promise<BoardCondition | undefined> {
   if (!tags) return undefined;
   const { versions, cursors } = tags;
-  const place = cursors.length > 0 ? await snapshots.readPlace(userId, boardId) : undefined;
+  const place = cursors.length > 0 ? await snapshots.readPlace(reader, boardId) : undefined;
   if (!place) return { versions, seen: undefined, seqs: [] };
   const seqs = cursors.filter((cursor) => isOf(cursor, { epoch: place.epoch, boardId })).map(({ seq }) => seq);
   return { versions, seqs, seen: seqs.includes(place.seq) ? place : undefined };

@@ -1,14 +1,16 @@
 // The SQL that finds, in the log, what has happened to a board itself since a version of it, or since a place of the log.
 
 import type { Pool } from 'pg';
+import type { Reader } from '../access/claims.ts';
 import type { Board } from './board.ts';
 import type { BoardCondition } from './board-condition.ts';
 import type { FieldChange, History } from './conflict.ts';
 import { known, LOOK_BACK } from './conflict-store.ts';
+import { mayWrite } from './write-store.ts';
 
-/** @returns undefined when there is no such board or the user may not write there */
+/** @returns undefined when there is no such board or the reader may not write there */
 export type ReadBoardHistory = (
-  userId: string,
+  reader: Reader,
   boardId: string,
   since: Pick<BoardCondition, 'versions' | 'seqs'>,
 ) => Promise<History<Board> | undefined>;
@@ -17,9 +19,9 @@ export type ReadBoardHistory = (
 const historySql = `
   with board as materialized (
     select boards.*, greatest(board_log.trimmed_to, board_log.head - ${LOOK_BACK}) as known_from
-    from :schema.boards join :schema.members on members.board_id = boards.id
+    from :schema.access_to($2, $1, $5) access, :schema.boards
     join :schema.board_log on board_log.board_id = boards.id
-    where boards.id = $2 and user_id = $1 and role in ('owner', 'editor')
+    where boards.id = $2 and ${mayWrite}
   ), told as materialized (
     select seq, object, (object ->> 'version')::int as version, changes, actor_id, actor_name, at
     from board, :schema.board_events
@@ -43,12 +45,12 @@ const historySql = `
   from :schema.boards join board using (id) cross join since`;
 
 export function createReadBoardHistory(pool: Pool): ReadBoardHistory {
-  return async (userId, boardId, { versions, seqs }) => {
+  return async ({ userId, claims }, boardId, { versions, seqs }) => {
     const newest = (numbers: number[]) => (numbers.length > 0 ? Math.max(...numbers) : null);
     const { rows } = await pool.query<{ current: string; base: string | null; changes: FieldChange[] }>({
       name: 'board-history',
       text: historySql,
-      values: [userId, boardId, newest(versions), newest(seqs)],
+      values: [userId, boardId, newest(versions), newest(seqs), claims?.json],
     });
     if (!rows[0]) return undefined;
     const { current, base, changes } = rows[0];

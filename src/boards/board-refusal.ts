@@ -1,5 +1,6 @@
 // Why a write of a board itself found nothing to write: as of any other, or what it depends on does not hold.
 
+import type { Reader } from '../access/claims.ts';
 import type { BoardPatch } from './board.ts';
 import { explainRefusal } from './board-access.ts';
 import type { BoardCondition } from './board-condition.ts';
@@ -13,13 +14,13 @@ import { conflictOf } from './conflict.ts';
  */
 export async function explainBoardRefusal(
   { boards, readBoardHistory }: { boards: BoardStore; readBoardHistory: ReadBoardHistory },
-  userId: string,
+  reader: Reader,
   boardId: string,
   condition: BoardCondition | undefined,
   patch: BoardPatch | undefined,
 ) {
-  const refusal = await explainRefusal(boards, patch ? 'edit' : 'own', userId, boardId);
+  const refusal = await explainRefusal(boards, patch ? 'edit' : 'own', reader, boardId);
   if (refusal.code !== 'TB_NOT_FOUND' || !condition) return refusal;
-  const history = await readBoardHistory(userId, boardId, condition);
+  const history = await readBoardHistory(reader, boardId, condition);
   return history ? conflictOf(history, patch) : refusal;
 }

@@ -86,9 +86,9 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const { id } = request.params;
       const writer = writerOf(request);
       const patch = withTrimmedName(request.body);
-      const condition = await readCondition(app, writer.userId, id, parseBoardTags(request.headers['if-match']));
+      const condition = await readCondition(app, writer, id, parseBoardTags(request.headers['if-match']));
       const updated = await app.boards.update(writer, id, patch, condition);
-      if (!updated) throw await explainBoardRefusal(app, writer.userId, id, condition, patch);
+      if (!updated) throw await explainBoardRefusal(app, writer, id, condition, patch);
       return sendWritten(reply, 'board', updated);
     },
   );
@@ -112,9 +112,9 @@ export const boardRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { id } = request.params;
       const writer = writerOf(request);
-      const condition = await readCondition(app, writer.userId, id, parseBoardTags(request.headers['if-match']));
+      const condition = await readCondition(app, writer, id, parseBoardTags(request.headers['if-match']));
       const deleted = await app.boards.delete(writer, id, condition);
-      if (!deleted) throw await explainBoardRefusal(app, writer.userId, id, condition, undefined);
+      if (!deleted) throw await explainBoardRefusal(app, writer, id, condition, undefined);
       return sendWritten(reply, 'board', deleted);
     },
   );

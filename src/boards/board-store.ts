@@ -2,9 +2,10 @@
 
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
+import type { Reader } from '../access/claims.ts';
 import type { Board, BoardPatch, NewBoard, Role } from './board.ts';
 import type { BoardCondition } from './board-condition.ts';
-import type { WriteBoard, WriteStatement } from './write-store.ts';
+import { mayWrite, type WriteBoard, type WriteStatement } from './write-store.ts';
 import type { Writer } from './writer.ts';
 import type { Written } from './written.ts';
 
@@ -26,10 +27,10 @@ export interface BoardStore {
   ): Promise<Written<Board> | undefined>;
   /** @returns undefined when the writer is not an owner, or the condition does not hold */
   delete(writer: Writer, boardId: string, condition: BoardCondition | undefined): Promise<Written<null> | undefined>;
-  /** @returns undefined when the user is no member, also of a board that does not exist */
-  roleOf(userId: string, boardId: string): Promise<Role | undefined>;
+  /** @returns undefined when the reader may not see it, also for a board that does not exist */
+  roleOf(reader: Reader, boardId: string): Promise<Role | undefined>;
   /** The same for who broadcasts: the application does as an owner, without being on the board. */
-  tellerRoleOf(userId: string, boardId: string): Promise<Role | undefined>;
+  tellerRoleOf(reader: Reader, boardId: string): Promise<Role | undefined>;
 }
 
 /** @param first number of the parameter with the versions, which {@link stateValues} begin with */
@@ -110,9 +111,7 @@ export function createBoardStore(pool: Pool, writeBoard: WriteBoard, mostBoards:
         name: 'board-update',
         text: `${namesHead(6)}, written as (
                  update :schema.boards set name = coalesce($4, name), layout = coalesce($5, layout)
-                 from seen, :schema.members
-                 where boards.id = $3 and members.board_id = $3 and members.user_id = $1
-                   and members.role in ('owner', 'editor') and ${isAsWanted(6)}
+                 from seen, access where boards.id = $3 and ${mayWrite} and ${isAsWanted(6)}
                  returning :schema.board_object(boards) as object
                )`,
         values: [name, layout],
@@ -132,21 +131,21 @@ export function createBoardStore(pool: Pool, writeBoard: WriteBoard, mostBoards:
       });
     },
 
-    async roleOf(userId, boardId) {
+    async roleOf({ userId, claims }, boardId) {
       const { rows } = await pool.query<{ role: Role }>({
         name: 'board-role-of',
-        text: 'select role from :schema.members where board_id = $1 and user_id = $2',
-        values: [boardId, userId],
+        text: 'select role from :schema.access_to($1, $2, $3)',
+        values: [boardId, userId, claims?.json],
       });
       return rows[0]?.role;
     },
 
-    async tellerRoleOf(userId, boardId) {
+    async tellerRoleOf({ userId, claims }, boardId) {
       const { rows } = await pool.query<{ role: Role }>({
         name: 'board-teller-role-of',
         text: `select 'owner' as role from :schema.boards where id = $1 and :schema.is_application($2)
-               union all select role from :schema.members where board_id = $1 and user_id = $2 limit 1`,
-        values: [boardId, userId],
+               union all select role from :schema.access_to($1, $2, $3) limit 1`,
+        values: [boardId, userId, claims?.json],
       });
       return rows[0]?.role;
     },

@@ -1,8 +1,10 @@
 // The SQL that finds, in the log, what has happened to an item since a version of it.
 
 import type { Pool } from 'pg';
+import type { Reader } from '../access/claims.ts';
 import type { Item } from './board.ts';
 import type { FieldChange, History, Known } from './conflict.ts';
+import { mayWrite } from './write-store.ts';
 
 /**
  * How many events of the board are looked through at most. Backwards by the primary key, and no further than to the
@@ -10,9 +12,9 @@ import type { FieldChange, History, Known } from './conflict.ts';
  */
 export const LOOK_BACK = 10_000;
 
-/** @returns undefined when there is no such item or the user may not write there */
+/** @returns undefined when there is no such item or the reader may not write there */
 export type ReadHistory = (
-  userId: string,
+  reader: Reader,
   boardId: string,
   itemId: string,
   since: number | undefined,
@@ -22,8 +24,8 @@ export type ReadHistory = (
 // version itself, which comes last.
 const historySql = `
   with item as (
-    select items.*, board_log.head from :schema.items join :schema.members using (board_id) join :schema.board_log using (board_id)
-    where items.id = $3 and board_id = $2 and user_id = $1 and role in ('owner', 'editor')
+    select items.*, board_log.head from :schema.access_to($2, $1, $5) access, :schema.items join :schema.board_log using (board_id)
+    where items.id = $3 and board_id = $2 and ${mayWrite}
   ), history as materialized (
     select event.*, row_number() over (order by seq desc) as place
     from item cross join lateral (
@@ -45,11 +47,11 @@ const historySql = `
   from :schema.items join item using (id)`;
 
 export function createReadHistory(pool: Pool): ReadHistory {
-  return async (userId, boardId, itemId, since) => {
+  return async ({ userId, claims }, boardId, itemId, since) => {
     const { rows } = await pool.query<{ current: string; base: string | null; changes: FieldChange[] }>({
       name: 'item-history',
       text: historySql,
-      values: [userId, boardId, itemId, since],
+      values: [userId, boardId, itemId, since, claims?.json],
     });
     if (!rows[0]) return undefined;
     const { current, base, changes } = rows[0];

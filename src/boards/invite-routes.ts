@@ -2,6 +2,7 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { readerOf } from '../accounts/caller.ts';
 import { boardInput, emptyResponse, jsonResponse, uuidInput } from '../http/schemas.ts';
 import { invalid, notFound, Problem } from '../problems/problem.ts';
 import { Role } from './board.ts';
@@ -53,7 +54,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ publicUrl: string | undef
       // HTTP/1.0 may lack it.
       if (publicUrl === undefined && !request.host) throw invalid('/host', 'is missing: the link is made of it');
       const created = await app.invites.create(writer, request.params.id, request.body);
-      if (!created) throw await explainRefusal(app.boards, 'own', writer.userId, request.params.id);
+      if (!created) throw await explainRefusal(app.boards, 'own', writer, request.params.id);
       const base = publicUrl ?? `${request.protocol}://${request.host}`;
       const { invite, token, isReplay } = created;
       if (isReplay) reply.header('idempotent-replayed', 'true');
@@ -79,7 +80,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ publicUrl: string | undef
     async (request) => {
       const userId = request.caller.user.id;
       const invites = await app.invites.list(userId, request.params.id);
-      if (!invites) throw await explainRefusal(app.boards, 'own', userId, request.params.id);
+      if (!invites) throw await explainRefusal(app.boards, 'own', readerOf(request.caller), request.params.id);
       return { invites };
     },
   );
@@ -104,7 +105,7 @@ export const inviteRoutes: FastifyPluginAsyncTypebox<{ publicUrl: string | undef
       const writer = writerOf(request);
       const { id, inviteId } = request.params;
       const revoked = await app.invites.revoke(writer, id, inviteId);
-      if (!revoked) throw await explainRefusal(app.boards, 'own', writer.userId, id);
+      if (!revoked) throw await explainRefusal(app.boards, 'own', writer, id);
       return sendWritten(reply, 'invite', revoked);
     },
   );

@@ -1,6 +1,7 @@
 // GET /boards/:id/items/:itemId/history: the events of one item, the newest first.
 
 import type { Pool } from 'pg';
+import type { Reader } from '../access/claims.ts';
 import { type EventRow, toLogEntry } from '../events/board-event.ts';
 import { eventColumns } from '../events/event-log-store.ts';
 import type { Extent } from './named-place.ts';
@@ -20,13 +21,13 @@ export interface ItemEventPage {
 
 export interface ItemHistoryStore {
   /** @returns undefined when the user is no member, also of a board that does not exist */
-  readExtent(userId: string, boardId: string): Promise<Extent | undefined>;
+  readExtent(reader: Reader, boardId: string): Promise<Extent | undefined>;
   /**
    * @param below only events before this seq; undefined: all
    * @returns undefined when the user is no member, or the board has no such item and its log knows of none
    */
   read(
-    userId: string,
+    reader: Reader,
     boardId: string,
     itemId: string,
     page: { below: number | undefined; limit: number },
@@ -36,8 +37,8 @@ export interface ItemHistoryStore {
 // Large values are not read until it is known which events there is room for: to ask for the length of one reads nothing of it.
 const pageSql = `
   with here as materialized (
-    select :schema.current_epoch() as epoch from :schema.members
-    where board_id = $1 and user_id = $2 and (
+    select :schema.current_epoch() as epoch from :schema.access_to($1, $2, $6)
+    where (
       exists (select from :schema.items where board_id = $1 and id = $3)
       or exists (
         select from :schema.board_events
@@ -66,21 +67,21 @@ type Row = { epoch: string; stoppedAt: number | null; total: number } & (EventRo
 
 export function createItemHistoryStore(pool: Pool): ItemHistoryStore {
   return {
-    async readExtent(userId, boardId) {
+    async readExtent({ userId, claims }, boardId) {
       const { rows } = await pool.query<Extent>({
         name: 'item-events-extent',
         text: `select :schema.current_epoch() as epoch, head::float8 as head
-               from :schema.board_log join :schema.members using (board_id) where board_id = $1 and user_id = $2`,
-        values: [boardId, userId],
+               from :schema.board_log, :schema.access_to($1, $2, $3) where board_log.board_id = $1`,
+        values: [boardId, userId, claims?.json],
       });
       return rows[0];
     },
 
-    async read(userId, boardId, itemId, { below, limit }) {
+    async read({ userId, claims }, boardId, itemId, { below, limit }) {
       const { rows } = await pool.query<Row>({
         name: 'item-events',
         text: pageSql,
-        values: [boardId, userId, itemId, below ?? null, limit],
+        values: [boardId, userId, itemId, below ?? null, limit, claims?.json],
       });
       const [first] = rows;
       if (!first) return undefined;

@@ -2,6 +2,7 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { readerOf } from '../accounts/caller.ts';
 import { formatCursor } from '../events/cursor.ts';
 import { boardInput, CursorText, pageLimit, Uuid, uuidInput } from '../http/schemas.ts';
 import { readTime, timeInput } from '../http/time.ts';
@@ -49,10 +50,10 @@ export const itemPageRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { id: boardId } = request.params;
       const { after, limit, updatedAfter } = request.query;
-      const userId = request.caller.user.id;
+      const reader = readerOf(request.caller);
       const since = updatedAfter === undefined ? undefined : readTime(updatedAfter);
-      const page = await app.pageTurns.take(userId, () =>
-        app.readItemPage(userId, boardId, { after, limit, updatedAfter: since }),
+      const page = await app.pageTurns.take(reader.userId, () =>
+        app.readItemPage(reader, boardId, { after, limit, updatedAfter: since }),
       );
       if (!page) throw notFound();
       const { items, next = null, epoch, seq } = page;
@@ -98,15 +99,15 @@ export const itemPageRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { id: boardId, itemId } = request.params;
       const { after, limit } = request.query;
-      const userId = request.caller.user.id;
-      const page = await app.pageTurns.take(userId, async () => {
+      const reader = readerOf(request.caller);
+      const page = await app.pageTurns.take(reader.userId, async () => {
         let below: number | undefined;
         if (after !== undefined) {
-          const extent = await app.itemHistory.readExtent(userId, boardId);
+          const extent = await app.itemHistory.readExtent(reader, boardId);
           if (!extent) throw notFound();
           below = readNamedPlace(after, '/after', boardId, extent);
         }
-        return app.itemHistory.read(userId, boardId, itemId, { below, limit });
+        return app.itemHistory.read(reader, boardId, itemId, { below, limit });
       });
       if (!page) throw notFound();
       const { events, next, epoch } = page;

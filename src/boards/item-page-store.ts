@@ -1,6 +1,7 @@
 // GET /boards/:id/items: the items of a board in pages, each of them one snapshot of the database.
 
 import type { Pool } from 'pg';
+import type { Reader } from '../access/claims.ts';
 import type { Place } from './snapshot.ts';
 
 /** A page ends with the item that makes it as large: its reader may be in no hurry to take it. */
@@ -21,16 +22,16 @@ export interface ItemPageRequest {
   limit: number;
 }
 
-/** @returns undefined when the user is no member, also of a board that does not exist */
-export type ReadItemPage = (userId: string, boardId: string, request: ItemPageRequest) => Promise<ItemPage | undefined>;
+/** @returns undefined when the reader may not see the board, also for one that does not exist */
+export type ReadItemPage = (reader: Reader, boardId: string, request: ItemPageRequest) => Promise<ItemPage | undefined>;
 
 // By the primary key. The largest board is looked through once where nothing on it was changed later: no index on the times
 // is there, which each write would pay for. How large an item is, is known without a look at its texts.
 const pageSql = `
   with here as materialized (
     select head::float8 as seq, :schema.current_epoch() as epoch
-    from :schema.board_log join :schema.members using (board_id)
-    where board_id = $1 and user_id = $2
+    from :schema.board_log, :schema.access_to($1, $2, $6)
+    where board_log.board_id = $1
   )
   select here.seq, here.epoch, page.id, page.json, page.total::int
   from here left join lateral (
@@ -52,11 +53,11 @@ const pageSql = `
 type Row = Place & ({ id: string; json: string; total: number } | { id: null; json: null; total: null });
 
 export function createReadItemPage(pool: Pool): ReadItemPage {
-  return async (userId, boardId, { after, updatedAfter, limit }) => {
+  return async ({ userId, claims }, boardId, { after, updatedAfter, limit }) => {
     const { rows } = await pool.query<Row>({
       name: 'item-page',
       text: pageSql,
-      values: [boardId, userId, after ?? null, updatedAfter?.toISOString() ?? null, limit],
+      values: [boardId, userId, after ?? null, updatedAfter?.toISOString() ?? null, limit, claims?.json],
     });
     const [first] = rows;
     if (!first) return undefined;

@@ -2,6 +2,7 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { readerOf } from '../accounts/caller.ts';
 import { isKnown, sendNotModified } from '../http/entity-tags.ts';
 import { boardInput, emptyResponse, ifNoneMatch, jsonResponse, notModified, uuidInput } from '../http/schemas.ts';
 import { notFound } from '../problems/problem.ts';
@@ -46,7 +47,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
       checkNewData(request.body);
       const writer = writerOf(request);
       const created = await app.items.create(writer, request.params.id, request.body);
-      if (!created) throw await explainRefusal(app.boards, 'edit', writer.userId, request.params.id);
+      if (!created) throw await explainRefusal(app.boards, 'edit', writer, request.params.id);
       const { id, boardId, version } = created.resource;
       reply.code(201).headers({ etag: `"${version}"`, location: `/boards/${boardId}/items/${id}` });
       return sendWritten(reply, 'item', created);
@@ -70,7 +71,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
     },
     async (request, reply) => {
       const { id, itemId } = request.params;
-      const item = await app.items.get(request.caller.user.id, id, itemId);
+      const item = await app.items.get(readerOf(request.caller), id, itemId);
       if (!item) throw notFound();
       reply.header('etag', `"${item.version}"`);
       if (isKnown(request.headers['if-none-match'], `${item.version}`)) return sendNotModified(reply);
@@ -105,7 +106,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const writer = writerOf(request);
       const address = { boardId, itemId, versions: parseVersions(request.headers['if-match']) };
       const updated = await app.items.update(writer, address, request.body);
-      if (!updated) throw await explainItemRefusal(app, writer.userId, address, request.body);
+      if (!updated) throw await explainItemRefusal(app, writer, address, request.body);
       return sendWritten(reply.header('etag', `"${updated.resource.version}"`), 'item', updated);
     },
   );
@@ -131,7 +132,7 @@ export const itemRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const writer = writerOf(request);
       const address = { boardId, itemId, versions: parseVersions(request.headers['if-match']) };
       const deleted = await app.items.delete(writer, address);
-      if (!deleted) throw await explainItemRefusal(app, writer.userId, address, undefined);
+      if (!deleted) throw await explainItemRefusal(app, writer, address, undefined);
       return sendWritten(reply, 'item', deleted);
     },
   );

@@ -2,15 +2,16 @@
 
 import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
+import type { Reader } from '../access/claims.ts';
 import type { Item, ItemPatch, NewItem } from './board.ts';
 import { ranksAtEnd } from './rank-store.ts';
-import type { WriteBoard } from './write-store.ts';
+import { mayWrite, type WriteBoard } from './write-store.ts';
 import type { Writer } from './writer.ts';
 import type { Written } from './written.ts';
 
 export interface ItemStore {
-  /** @returns undefined when there is no such item or the user is no member of the board */
-  get(userId: string, boardId: string, itemId: string): Promise<FoundItem | undefined>;
+  /** @returns undefined when there is no such item or the reader may not see the board */
+  get(reader: Reader, boardId: string, itemId: string): Promise<FoundItem | undefined>;
   /**
    * Without a rank the item goes to the end of the list.
    *
@@ -37,7 +38,6 @@ export interface ItemAddress {
   versions: number[] | undefined;
 }
 
-export const mayWrite = `members.board_id = $3 and members.user_id = $1 and members.role in ('owner', 'editor')`;
 // An UPDATE or DELETE that waited for a lock asks this again of the row that it then finds: of two who come for one
 // version, one gets it.
 const isAddressed = `items.id = $4 and items.board_id = $3 and ($5::int[] is null or items.version = any($5))`;
@@ -67,12 +67,12 @@ const assignments: Record<keyof ItemPatch, (parameter: string) => string> = {
 
 export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
   return {
-    async get(userId, boardId, itemId) {
+    async get({ userId, claims }, boardId, itemId) {
       const { rows } = await pool.query<FoundItem>({
         name: 'item-get',
-        text: `select :schema.item_object(items)::text as json, items.version from :schema.items join :schema.members using (board_id)
-               where items.id = $1 and board_id = $2 and members.user_id = $3`,
-        values: [itemId, boardId, userId],
+        text: `select :schema.item_object(items)::text as json, items.version from :schema.items, :schema.access_to($2, $3, $4)
+               where items.id = $1 and board_id = $2`,
+        values: [itemId, boardId, userId, claims?.json],
       });
       return rows[0];
     },
@@ -86,7 +86,7 @@ export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
                  insert into :schema.items (id, board_id, text, x, y, color, rank, data)
                  select $4, $3, $5, coalesce($6::float8, 0), coalesce($7::float8, 0), coalesce($8, 'yellow'), $9,
                    coalesce($10::jsonb, '{}')
-                 from context, :schema.members where ${mayWrite}
+                 from context, access where ${mayWrite}
                  returning ${writtenColumns}
                ), ${writtenItem}`,
         values: [id, text, x, y, color, place, data],
@@ -101,7 +101,7 @@ export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
         isCut: true,
         text: `item as (
                  update :schema.items set ${set.join(', ')}
-                 from context, :schema.members where ${isAddressed} and ${mayWrite}
+                 from context, access where ${isAddressed} and ${mayWrite}
                  returning ${writtenColumns}
                ), ${writtenItem}`,
         values: [itemId, versions, ...fields.map((field) => patch[field])],
@@ -112,7 +112,7 @@ export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
       return writeBoard<null>(writer, boardId, {
         name: 'item-delete',
         text: `written as (
-                 delete from :schema.items using context, :schema.members
+                 delete from :schema.items using context, access
                  where ${isAddressed} and ${mayWrite}
                  returning null::json as object
                )`,

@@ -2,6 +2,7 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { readerOf } from '../accounts/caller.ts';
 import { boardInput, emptyResponse, jsonResponse, uuidInput } from '../http/schemas.ts';
 import { notFound } from '../problems/problem.ts';
 import { MemberPatch, NewMember } from './board.ts';
@@ -35,7 +36,7 @@ export const memberRoutes: FastifyPluginAsyncTypebox = async (app) => {
       },
     },
     async (request) => {
-      const members = await app.members.list(request.caller.user.id, request.params.id);
+      const members = await app.members.list(readerOf(request.caller), request.params.id);
       if (!members) throw notFound();
       return { members };
     },
@@ -62,7 +63,7 @@ export const memberRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const writer = writerOf(request);
       const { userId, role } = request.body;
       const added = await app.members.add(writer, request.params.id, userId, role);
-      if (!added) throw await explainRefusal(app.boards, 'own', writer.userId, request.params.id);
+      if (!added) throw await explainRefusal(app.boards, 'own', writer, request.params.id);
       return sendWritten(reply.code(201), 'member', added);
     },
   );
@@ -88,7 +89,7 @@ export const memberRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const writer = writerOf(request);
       const { id, userId } = request.params;
       const changed = await app.members.changeRole(writer, id, userId, request.body.role);
-      if (!changed) throw await explainRefusal(app.boards, 'own', writer.userId, id);
+      if (!changed) throw await explainRefusal(app.boards, 'own', writer, id);
       return sendWritten(reply, 'member', changed);
     },
   );
@@ -113,7 +114,7 @@ export const memberRoutes: FastifyPluginAsyncTypebox = async (app) => {
       const writer = writerOf(request);
       const { id, userId } = request.params;
       const removed = await app.members.remove(writer, id, userId);
-      if (!removed) throw await explainRefusal(app.boards, 'own', writer.userId, id);
+      if (!removed) throw await explainRefusal(app.boards, 'own', writer, id);
       return sendWritten(reply, 'member', removed);
     },
   );

@@ -1,14 +1,15 @@
 // The SQL of a board's members. That a board keeps an owner is held by the triggers of postgres/migrations.
 
 import type { Pool } from 'pg';
+import type { Reader } from '../access/claims.ts';
 import type { Member, Role } from './board.ts';
 import type { WriteBoard } from './write-store.ts';
 import type { Writer } from './writer.ts';
 import type { Written } from './written.ts';
 
 export interface MemberStore {
-  /** In the order in which they joined. @returns undefined when the user is no member, nor the application */
-  list(userId: string, boardId: string): Promise<Member[] | undefined>;
+  /** In the order in which they joined. @returns undefined when the reader may not see the board, and is not the application */
+  list(reader: Reader, boardId: string): Promise<Member[] | undefined>;
   /**
    * @returns undefined when the writer is not an owner
    * @throws the error of the database, for TB_ALREADY_MEMBER, TB_LIMIT_REACHED or a user who does not exist
@@ -46,14 +47,14 @@ const writerOwns = `(exists (select from locked where user_id = $1 and role = 'o
 /** @param mostMembers of one board */
 export function createMemberStore(pool: Pool, writeBoard: WriteBoard, mostMembers: number): MemberStore {
   return {
-    async list(userId, boardId) {
+    async list({ userId, claims }, boardId) {
       const { rows } = await pool.query<{ member: Member }>({
         name: 'member-list',
         text: `select :schema.member_object(members) as member from :schema.members
                where board_id = $1 and (:schema.is_application($2)
-                 or exists (select from :schema.members where board_id = $1 and user_id = $2))
+                 or exists (select from :schema.access_to($1, $2, $3)))
                order by created_at, user_id`,
-        values: [boardId, userId],
+        values: [boardId, userId, claims?.json],
       });
       return rows.length > 0 ? rows.map(({ member }) => member) : undefined;
     },

@@ -1,6 +1,7 @@
 // GET /boards/:id?at=: the board as it was at a place of its log, in one statement.
 
 import type { Pool } from 'pg';
+import type { Reader } from '../access/claims.ts';
 import { PageTurns } from '../http/page-turns.ts';
 import type { WaitingBytes } from '../output/waiting-bytes.ts';
 import { notFound } from '../problems/problem.ts';
@@ -14,19 +15,19 @@ export interface PastExtent extends Extent {
 }
 
 export interface PastStore {
-  /** @returns undefined when the user is no member, also of a board that does not exist */
-  readExtent(userId: string, boardId: string): Promise<PastExtent | undefined>;
+  /** @returns undefined when the reader may not see the board, also for one that does not exist */
+  readExtent(reader: Reader, boardId: string): Promise<PastExtent | undefined>;
   /**
    * @param place not behind the head
    * @returns to be released; undefined when the log does not show the board there
    * @throws Problem TB_TOO_MANY_PAGES when the user asks for too many at once, TB_UNAVAILABLE when there is no room now
    */
-  read(userId: string, boardId: string, place: Place): Promise<SnapshotReader | undefined>;
+  read(reader: Reader, boardId: string, place: Place): Promise<SnapshotReader | undefined>;
 }
 
 const extentSql = `
   select :schema.current_epoch() as epoch, head::float8 as head, trimmed_to::float8 as "trimmedTo"
-  from :schema.board_log join :schema.members using (board_id) where board_id = $1 and user_id = $2`;
+  from :schema.board_log, :schema.access_to($1, $2, $3) where board_log.board_id = $1`;
 
 /** How large it was, about: each event says by how much it has made the board larger. */
 const bytesSql = `
@@ -167,16 +168,20 @@ export function createPastStore(pool: Pool, waiting: WaitingBytes): PastStore {
     },
   });
 
-  async function readExtent(userId: string, boardId: string): Promise<PastExtent | undefined> {
-    const { rows } = await pool.query<PastExtent>({ name: 'past-extent', text: extentSql, values: [boardId, userId] });
+  async function readExtent({ userId, claims }: Reader, boardId: string): Promise<PastExtent | undefined> {
+    const { rows } = await pool.query<PastExtent>({
+      name: 'past-extent',
+      text: extentSql,
+      values: [boardId, userId, claims?.json],
+    });
     return rows[0];
   }
 
   return {
     readExtent,
 
-    async read(userId, boardId, place) {
-      const reader = await turns.take(userId, async () => {
+    async read(reader, boardId, place) {
+      const snapshot = await turns.take(reader.userId, async () => {
         const { rows } = await pool.query<{ bytes: number }>({
           name: 'past-bytes',
           text: bytesSql,
@@ -184,16 +189,16 @@ export function createPastStore(pool: Pool, waiting: WaitingBytes): PastStore {
         });
         return shelf.take(`${boardId} ${place.seq}`, place, rows[0]?.bytes ?? 0);
       });
-      if (!reader) return undefined;
+      if (!snapshot) return undefined;
       // It may have waited for its turn, longer than an access may outlive its end (E6).
-      let isMember = false;
+      let maySee = false;
       try {
-        isMember = (await readExtent(userId, boardId)) !== undefined;
+        maySee = (await readExtent(reader, boardId)) !== undefined;
       } finally {
-        if (!isMember) reader.release();
+        if (!maySee) snapshot.release();
       }
-      if (!isMember) throw notFound();
-      return reader;
+      if (!maySee) throw notFound();
+      return snapshot;
     },
   };
 }

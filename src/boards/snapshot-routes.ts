@@ -3,6 +3,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
+import type { Reader } from '../access/claims.ts';
+import { readerOf } from '../accounts/caller.ts';
 import { formatCursor } from '../events/cursor.ts';
 import { isKnown, sendNotModified } from '../http/entity-tags.ts';
 import { boardInput, ifNoneMatch, jsonResponse, notModified } from '../http/schemas.ts';
@@ -48,31 +50,31 @@ export const snapshotRoutes: FastifyPluginAsyncTypebox = async (app) => {
     async (request, reply) => {
       const { id } = request.params;
       const { at } = request.query;
-      const userId = request.caller.user.id;
+      const reader = readerOf(request.caller);
       const known = request.headers['if-none-match'];
-      return at === undefined ? sendPresent(userId, id, known, reply) : sendPast(userId, id, at, known, reply);
+      return at === undefined ? sendPresent(reader, id, known, reply) : sendPast(reader, id, at, known, reply);
     },
   );
 
-  async function sendPresent(userId: string, boardId: string, known: string | undefined, reply: FastifyReply) {
+  async function sendPresent(reader: Reader, boardId: string, known: string | undefined, reply: FastifyReply) {
     if (known !== undefined) {
-      const place = await app.snapshots.readPlace(userId, boardId);
+      const place = await app.snapshots.readPlace(reader, boardId);
       if (!place) throw notFound();
       if (isKnown(known, cursorOf(boardId, place))) return sendNotModified(withTag(reply, boardId, place));
     }
-    const snapshot = await app.snapshots.read(userId, boardId);
+    const snapshot = await app.snapshots.read(reader, boardId);
     if (!snapshot) throw notFound();
     return send(reply, boardId, snapshot);
   }
 
-  async function sendPast(userId: string, boardId: string, at: string, known: string | undefined, reply: FastifyReply) {
-    const extent = await app.past.readExtent(userId, boardId);
+  async function sendPast(reader: Reader, boardId: string, at: string, known: string | undefined, reply: FastifyReply) {
+    const extent = await app.past.readExtent(reader, boardId);
     if (!extent) throw notFound();
     const { epoch, trimmedTo } = extent;
     const place = { epoch, seq: readNamedPlace(at, '/at', boardId, extent) };
     if (place.seq < trimmedTo) throw new Problem('TB_TRIMMED', TRIMMED);
     if (isKnown(known, cursorOf(boardId, place))) return sendNotModified(withTag(reply, boardId, place));
-    const snapshot = await app.past.read(userId, boardId, place);
+    const snapshot = await app.past.read(reader, boardId, place);
     if (!snapshot) throw new Problem('TB_TRIMMED', TRIMMED);
     return send(reply, boardId, snapshot);
   }

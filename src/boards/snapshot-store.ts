@@ -2,6 +2,7 @@
 
 import pLimit from 'p-limit';
 import type { CustomTypesConfig, Pool } from 'pg';
+import type { Reader } from '../access/claims.ts';
 import { formatCursor } from '../events/cursor.ts';
 import type { WaitingBytes } from '../output/waiting-bytes.ts';
 import { KeptSnapshots } from './kept-snapshots.ts';
@@ -10,14 +11,14 @@ import { SnapshotShelf } from './snapshot-shelf.ts';
 
 export interface SnapshotStore {
   /**
-   * @returns to be released; undefined when the user is no member, also of a board that does not exist
+   * @returns to be released; undefined when the reader may not see the board, also for one that does not exist
    * @throws Problem TB_UNAVAILABLE when the board is large and there is no room for it now
    */
-  read(userId: string, boardId: string): Promise<SnapshotReader | undefined>;
+  read(reader: Reader, boardId: string): Promise<SnapshotReader | undefined>;
   /** The same, a few at a time: for streams, all of which a failover resets in one instant. */
-  readInTurn(userId: string, boardId: string): Promise<SnapshotReader | undefined>;
-  /** The place of the last event of the board alone. @returns undefined when the user is no member */
-  readPlace(userId: string, boardId: string): Promise<Place | undefined>;
+  readInTurn(reader: Reader, boardId: string): Promise<SnapshotReader | undefined>;
+  /** The place of the last event of the board alone. @returns undefined when the reader may not see it */
+  readPlace(reader: Reader, boardId: string): Promise<Place | undefined>;
 }
 
 /** A board of more bytes than this is read once for all, and kept for those who read it slowly. */
@@ -42,7 +43,7 @@ const snapshotSql = `
     from :schema.boards
     join :schema.board_log on board_log.board_id = boards.id
     where boards.id = $1
-      and ($2::uuid is null or exists (select from :schema.members where board_id = $1 and user_id = $2))
+      and ($2::uuid is null or exists (select from :schema.access_to($1, $2, $6::jsonb)))
   ), wanted as materialized (
     select bytes <= $3::float8 and not "isKnown" as "isWanted" from here
   )
@@ -82,7 +83,7 @@ interface HeadRow extends Place {
 }
 
 interface Rows {
-  /** Undefined when the user is no member. */
+  /** Undefined when the reader may not see it. */
   head?: HeadRow;
   /** Undefined when the board is larger than was asked for, or known. */
   whole?: SnapshotBytes | undefined;
@@ -111,7 +112,7 @@ export const types = {
 export function createSnapshotStore(pool: Pool, waiting: WaitingBytes): SnapshotStore {
   const shelf = new SnapshotShelf({
     waiting,
-    readWhole: async (boardId) => (await readRows(pool, { boardId, userId: null, most: 'infinity' })).whole,
+    readWhole: async (boardId) => (await readRows(pool, { boardId, reader: null, most: 'infinity' })).whole,
   });
 
   const turns = pLimit(TURNS);
@@ -127,60 +128,60 @@ export function createSnapshotStore(pool: Pool, waiting: WaitingBytes): Snapshot
     return new SnapshotReader(whole, { isShared: false, onRelease });
   }
 
-  async function readPlace(userId: string, boardId: string): Promise<Place | undefined> {
+  async function readPlace({ userId, claims }: Reader, boardId: string): Promise<Place | undefined> {
     const { rows } = await pool.query<Place>({
       name: 'snapshot-read-place',
-      text: `select head::float8 as seq, :schema.current_epoch() as epoch from :schema.board_log join :schema.members using (board_id)
-             where board_id = $1 and user_id = $2`,
-      values: [boardId, userId],
+      text: `select head::float8 as seq, :schema.current_epoch() as epoch from :schema.board_log, :schema.access_to($1, $2, $3)
+             where board_log.board_id = $1`,
+      values: [boardId, userId, claims?.json],
     });
     return rows[0];
   }
 
-  async function open(userId: string, boardId: string, { head, whole }: Rows): Promise<SnapshotReader | undefined> {
+  async function open(reader: Reader, boardId: string, { head, whole }: Rows): Promise<SnapshotReader | undefined> {
     if (whole || !head) return whole && openSmall(whole);
-    const reader = await shelf.take(boardId, head, head.bytes);
-    if (!reader || reader.seq === head.seq) return reader;
-    // It holds more than what the user is known to be a member for, so that is looked up again (E6).
-    let isMember = false;
+    const snapshot = await shelf.take(boardId, head, head.bytes);
+    if (!snapshot || snapshot.seq === head.seq) return snapshot;
+    // It holds more than what the reader is known to be let in for, so that is looked up again (E6).
+    let maySee = false;
     try {
-      isMember = (await readPlace(userId, boardId)) !== undefined;
+      maySee = (await readPlace(reader, boardId)) !== undefined;
     } finally {
-      if (!isMember) reader.release();
+      if (!maySee) snapshot.release();
     }
-    return isMember ? reader : undefined;
+    return maySee ? snapshot : undefined;
   }
 
   const kept = new KeptSnapshots(KEPT_BYTES);
-  /** Whether the user may is asked for each of them, and what the board is only where it is not known. */
-  const readFirst = (userId: string, boardId: string): Promise<Rows> =>
+  /** Whether the reader may is asked for each of them, and what the board is only where it is not known. */
+  const readFirst = (reader: Reader, boardId: string): Promise<Rows> =>
     kept.use(boardId, async (known) => {
-      const { head, whole } = await readRows(pool, { boardId, userId, most: LARGE_BYTES, known });
+      const { head, whole } = await readRows(pool, { boardId, reader, most: LARGE_BYTES, known });
       return { ...(head && { head }), whole: head?.isKnown ? known : whole };
     });
   return {
-    read: async (userId, boardId) => open(userId, boardId, await readFirst(userId, boardId)),
+    read: async (reader, boardId) => open(reader, boardId, await readFirst(reader, boardId)),
     // Not while the shelf has it: who waits there for a large board would keep everyone's small ones waiting (E5).
-    readInTurn: async (userId, boardId) => open(userId, boardId, await turns(readFirst, userId, boardId)),
+    readInTurn: async (reader, boardId) => open(reader, boardId, await turns(readFirst, reader, boardId)),
     readPlace,
   };
 }
 
 interface Question {
   boardId: string;
-  /** Who must be a member; null: nobody. */
-  userId: string | null;
+  /** Who must be allowed to see it; null: nobody. */
+  reader: Reader | null;
   /** Bytes of a board that is read as a whole; of a larger one there is only the head. */
   most: number | 'infinity';
   /** What the caller has of it: while the board is still there, there is only the head as well. */
   known?: Place | undefined;
 }
 
-async function readRows(pool: Pool, { boardId, userId, most, known }: Question): Promise<Rows> {
+async function readRows(pool: Pool, { boardId, reader, most, known }: Question): Promise<Rows> {
   const { rows } = await pool.query<HeadRow | PieceRow>({
     name: 'snapshot-read',
     text: snapshotSql,
-    values: [boardId, userId, most, known?.seq, known?.epoch],
+    values: [boardId, reader?.userId ?? null, most, known?.seq, known?.epoch, reader?.claims?.json],
     types,
   });
   let head: HeadRow | undefined;

@@ -2,6 +2,7 @@
 
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Pool, QueryConfig } from 'pg';
+import type { Reader } from '../access/claims.ts';
 import { isOutcomeUnknown, isUndoneByOthers } from '../postgres/database-problem.ts';
 import { notFound, outcomeUnknown, Problem } from '../problems/problem.ts';
 import { WriteTurns } from './write-turns.ts';
@@ -15,7 +16,7 @@ export interface WriteStatement {
    * WITH queries, of which `written` gives one row with the column `object` when something was written, and none when
    * not: the resource as JSON, or null when it was deleted. $1 is the writer, $3 the board; the statement's own values
    * begin at $4. Whatever writes or locks rows must select from `context`: that says who writes, comes first, and is
-   * empty when this request has been done before.
+   * empty when this request has been done before. `access` has the writer's role on the board; see {@link mayWrite}.
    */
   text: string;
   values: unknown[];
@@ -63,14 +64,17 @@ export interface WriteBoardOptions {
 
 const WAKING_MS = 50;
 
+/** Where a statement writes what editors may write. */
+export const mayWrite = `access.role in ('owner', 'editor')`;
+
 export function createWriteBoard({ pool, wake, limits }: WriteBoardOptions): WriteBoard {
   const turns = new WriteTurns();
   return async <Resource>(
-    { userId, key, streamId }: Writer,
+    { userId, claims, key, streamId }: Writer,
     boardId: string,
     { name, text, values, isCut = false, makesBoard = false }: WriteStatement,
   ) => {
-    const all = [userId, key?.name, boardId, ...values, streamId, limits.items, limits.bytes];
+    const all = [userId, key?.name, boardId, ...values, claims?.json, streamId, limits.items, limits.bytes];
     const statement = key
       ? onceStatement(name, text, [...all, key.requestHash], isCut)
       : plainStatement(name, text, all);
@@ -100,17 +104,18 @@ export function createWriteBoard({ pool, wake, limits }: WriteBoardOptions): Wri
     };
     // What was answered then shows the board. That something was deleted shows nothing, and who left may hear it again.
     const shownBoard = makesBoard ? (written.resource as { id: string }).id : boardId;
-    if (written.isReplay && json !== null && !(await isMember(pool, userId, shownBoard))) throw notFound();
+    if (written.isReplay && json !== null && !(await mayStillSee(pool, { userId, claims }, shownBoard)))
+      throw notFound();
     return written;
   };
 }
 
-async function isMember(pool: Pool, userId: string, boardId: string): Promise<boolean> {
+async function mayStillSee(pool: Pool, { userId, claims }: Reader, boardId: string): Promise<boolean> {
   const { rows } = await pool.query({
-    name: 'write-replay-member',
-    text: `select from :schema.members where board_id = $1 and user_id = $2
+    name: 'write-replay-access',
+    text: `select from :schema.access_to($1, $2, $3)
            union all select where :schema.is_application($2) limit 1`,
-    values: [boardId, userId],
+    values: [boardId, userId, claims?.json],
   });
   return rows.length > 0;
 }
@@ -124,11 +129,16 @@ function beginWriteSql(stream: number): string {
   return `select :schema.begin_write($1::uuid, $2, $${stream}, $${stream + 1}, $${stream + 2})`;
 }
 
-/** @param values the last three are the writer's stream and the limits */
+/** @param claims number of the parameter with those of the writer */
+function accessSql(claims: number): string {
+  return `access as (select role from :schema.access_to($3::uuid, $1::uuid, $${claims}::jsonb))`;
+}
+
+/** @param values the last four are the writer's claims and stream, and the limits */
 function plainStatement(name: string, text: string, values: unknown[]): QueryConfig {
   return {
     name,
-    text: `with context as materialized (${beginWriteSql(values.length - 2)}), ${text}
+    text: `with context as materialized (${beginWriteSql(values.length - 2)}), ${accessSql(values.length - 3)}, ${text}
            select object::text as json, null::bytea as "requestHash" from written`,
     values,
   };
@@ -137,7 +147,7 @@ function plainStatement(name: string, text: string, values: unknown[]): QueryCon
 /**
  * Looks for the key, writes and remembers in one round trip.
  *
- * @param values the last four are the writer's stream, the limits and the hash of the request
+ * @param values the last five are the writer's claims and stream, the limits and the hash of the request
  */
 function onceStatement(name: string, text: string, values: unknown[], isCut: boolean): QueryConfig {
   return {
@@ -146,7 +156,7 @@ function onceStatement(name: string, text: string, values: unknown[], isCut: boo
              select request_hash, result, text_values, data_values from :schema.claim_key($1::uuid, $2)
            ), context as materialized (
              ${beginWriteSql(values.length - 3)} where not exists (select from remembered)
-           ), ${text}, kept as (
+           ), ${accessSql(values.length - 4)}, ${text}, kept as (
              insert into :schema.idempotency_keys (user_id, key, request_hash, result, text_values, data_values)
              select $1, $2, $${values.length}, ${isCut ? 'coalesce(cut, object), text_values, data_values' : 'object, null, null'}
              from written

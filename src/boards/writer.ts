@@ -3,10 +3,11 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import type { Reader } from '../access/claims.ts';
+import { readerOf } from '../accounts/caller.ts';
 import { FAULT, uuidInput } from '../http/schemas.ts';
 
-export interface Writer {
-  userId: string;
+export interface Writer extends Reader {
   /** Of a request that is to be done once. */
   key: IdempotencyKey | undefined;
   /** The writer's own stream, which is not told of what it knows already. */
@@ -52,7 +53,7 @@ export const writerHeaders = Type.Object({
 export function writerOf(request: FastifyRequest): Writer {
   const { 'idempotency-key': name, 'stream-id': streamId } = request.headers;
   return {
-    userId: request.caller.user.id,
+    ...readerOf(request.caller),
     streamId: typeof streamId === 'string' ? streamId : undefined,
     key: typeof name === 'string' ? { name, requestHash: hashRequest(request) } : undefined,
   };

@@ -2,6 +2,8 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import type { Reader } from '../access/claims.ts';
+import { readerOf } from '../accounts/caller.ts';
 import { RecentAnswers } from '../background/recent-answers.ts';
 import { boardInput, uuidInput } from '../http/schemas.ts';
 import { notFound, Problem } from '../problems/problem.ts';
@@ -17,16 +19,17 @@ type Role = (typeof roles)[number];
 export interface BroadcastRouteOptions {
   /** The least role that may. */
   from: Role;
-  /** @returns undefined when the user is no member */
-  roleOf: (userId: string, boardId: string) => Promise<Role | undefined>;
+  /** @returns undefined when the reader may not see the board */
+  roleOf: (reader: Reader, boardId: string) => Promise<Role | undefined>;
 }
 
 export const broadcastRoutes: FastifyPluginAsyncTypebox<BroadcastRouteOptions> = async (app, { from, roleOf }) => {
   const recentRoles = new RecentAnswers<Role>(MAX_ROLES);
 
   /** @throws Problem TB_NOT_FOUND, TB_FORBIDDEN */
-  const assertMay = async (userId: string, boardId: string) => {
-    const role = await recentRoles.get(`${userId} ${boardId}`, () => roleOf(userId, boardId));
+  const assertMay = async (reader: Reader, boardId: string) => {
+    const question = `${reader.userId} ${boardId} ${reader.claims?.digest ?? ''}`;
+    const role = await recentRoles.get(question, () => roleOf(reader, boardId));
     if (!role) throw notFound();
     if (roles.indexOf(role) >= roles.indexOf(from)) return;
     throw new Problem('TB_FORBIDDEN', `Here it takes the role of ${from} to broadcast: ask an owner for it.`);
@@ -67,7 +70,7 @@ export const broadcastRoutes: FastifyPluginAsyncTypebox<BroadcastRouteOptions> =
     async (request, reply) => {
       const { id, name: userName } = request.caller.user;
       const boardId = request.params.id;
-      await assertMay(id, boardId);
+      await assertMay(readerOf(request.caller), boardId);
       assertFits(request.body);
       const streamId = request.headers['stream-id'];
       const sender = { user: { id, name: userName }, ...(streamId !== undefined && { streamId }) };

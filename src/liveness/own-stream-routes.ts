@@ -2,6 +2,8 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type Static, Type } from 'typebox';
+import type { Reader } from '../access/claims.ts';
+import { readerOf } from '../accounts/caller.ts';
 import { CursorText, emptyResponse, Timestamp, Uuid, uuidInput } from '../http/schemas.ts';
 import { notFound, Problem } from '../problems/problem.ts';
 import type { Stream } from '../streams/stream.ts';
@@ -51,7 +53,7 @@ const OwnStreams = Type.Object({
 export const ownStreamSchemas = [OwnStream];
 
 export interface OwnStreamRouteOptions {
-  maySee: (userId: string, boardId: string) => Promise<boolean>;
+  maySee: (reader: Reader, boardId: string) => Promise<boolean>;
 }
 
 export const ownStreamRoutes: FastifyPluginAsyncTypebox<OwnStreamRouteOptions> = async (app, { maySee }) => {
@@ -79,7 +81,7 @@ export const ownStreamRoutes: FastifyPluginAsyncTypebox<OwnStreamRouteOptions> =
     async (request) => {
       const userId = request.caller.user.id;
       const { board } = request.query;
-      if (board !== undefined && !(await maySee(userId, board))) throw notFound();
+      if (board !== undefined && !(await maySee(readerOf(request.caller), board))) throw notFound();
       const elsewhere = board === undefined ? undefined : await elsewhereOf(registry, userId, board);
       return {
         node: registry.node,

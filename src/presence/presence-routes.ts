@@ -2,6 +2,8 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import type { Reader } from '../access/claims.ts';
+import { readerOf } from '../accounts/caller.ts';
 import { boardInput, Timestamp, Uuid } from '../http/schemas.ts';
 import { RegistryUnavailable } from '../liveness/stream-registry.ts';
 import { notFound, unavailable } from '../problems/problem.ts';
@@ -14,7 +16,7 @@ const PresentOnBoard = Type.Object({
 });
 
 export interface PresenceRouteOptions {
-  maySee: (userId: string, boardId: string) => Promise<boolean>;
+  maySee: (reader: Reader, boardId: string) => Promise<boolean>;
 }
 
 export const presenceRoutes: FastifyPluginAsyncTypebox<PresenceRouteOptions> = async (app, { maySee }) => {
@@ -43,7 +45,7 @@ export const presenceRoutes: FastifyPluginAsyncTypebox<PresenceRouteOptions> = a
     },
     async (request) => {
       const { id: boardId } = request.params;
-      if (!(await maySee(request.caller.user.id, boardId))) throw notFound();
+      if (!(await maySee(readerOf(request.caller), boardId))) throw notFound();
       return app.presence.list(boardId).catch((error: unknown) => {
         if (!(error instanceof RegistryUnavailable)) throw error;
         throw unavailable('Who is there is not known at the moment. The streams of the board go on.', error);

@@ -36,14 +36,19 @@ export class Follower implements BoardFollower, Placed {
   #isLost = false;
 
   constructor(stream: FollowedStream, options: FollowerOptions) {
-    const { hub, board, admitted, readMembership, readSnapshot, resetFailures } = options;
+    const { hub, board, admitted, readSnapshot, resetFailures } = options;
     this.#stream = stream;
     this.#hub = hub;
     this.#board = board;
     this.#numbered = admitted;
+    const readMembership = async () => {
+      const membership = await options.readMembership();
+      if (membership) this.#membership.isClaimed = membership.isClaimed;
+      return membership;
+    };
     this.#membership = new MembershipEnd({
       userId: stream.userId,
-      admittedAt: admitted.seq,
+      admitted,
       readMembership,
       failures: resetFailures,
       isOver: () => this.#state === 'ended',
@@ -174,6 +179,11 @@ export class Follower implements BoardFollower, Placed {
     if (this.#state !== 'live') return;
     this.#board.leave(this);
     void this.#replay();
+  }
+
+  /** Ends it soon when the user may not see the board any more. Returns at once. */
+  confirm(): void {
+    void this.#membership.confirm();
   }
 
   /** See {@link writeAside}. Never before `ready`, nor before a reset that is due. @returns false when not written */

@@ -10,7 +10,7 @@ const RETRY_MS = 500;
 const END_GRACE_MS = 500;
 
 /**
- * That the user is a member as of a place in the log, both read in one snapshot of the database. The head of the hub will
+ * That the user may see the board as of a place in the log, both read in one snapshot of the database. The head of the hub will
  * not do: a node that has not heard of a removal yet would take it for the end of a membership that is newer.
  */
 export interface Membership {
@@ -19,11 +19,13 @@ export interface Membership {
   epoch: string;
   /** Of the board, in that history; null where it has none. */
   number: number | null;
+  /** Whether what the stream came with lets in to the board, member or not. */
+  isClaimed: boolean;
 }
 
 export interface MembershipEndOptions {
   userId: string;
-  admittedAt: number;
+  admitted: Pick<Membership, 'seq' | 'isClaimed'>;
   /** @returns undefined when the user may not see the board now */
   readMembership: () => Promise<Membership | undefined>;
   failures: Failures;
@@ -36,16 +38,20 @@ export class MembershipEnd {
   readonly #options: MembershipEndOptions;
   /** The place as of which the user is a member: ends before it are those of an older membership. */
   admittedAt: number;
+  /** As of the last look: then the end of a membership ends nothing. */
+  isClaimed: boolean;
 
   constructor(options: MembershipEndOptions) {
     this.#options = options;
-    this.admittedAt = options.admittedAt;
+    this.admittedAt = options.admitted.seq;
+    this.isClaimed = options.admitted.isClaimed;
   }
 
   /** @returns why the event is the last one that the user sees; undefined when it is not */
   endedBy({ seq, ends }: EventFrame): CloseReason | undefined {
     if (!ends || seq <= this.admittedAt) return undefined;
-    return ends.userId === undefined || ends.userId === this.#options.userId ? ends.reason : undefined;
+    if (ends.userId === undefined) return ends.reason;
+    return ends.userId === this.#options.userId && !this.isClaimed ? ends.reason : undefined;
   }
 
   /**
@@ -62,7 +68,7 @@ export class MembershipEnd {
     if (end?.ends) this.#closeSoon(end.ends.reason, () => isStill() && this.endedBy(end) !== undefined);
   }
 
-  /** Ends the stream soon when the user is no member any more. While it cannot be known, the stream stays open. */
+  /** Ends the stream soon when the user may not see the board any more. While it cannot be known, the stream stays open. */
   async confirm(): Promise<void> {
     const { readMembership, failures, isOver } = this.#options;
     const { admittedAt } = this;

@@ -92,6 +92,11 @@ export class Stream {
     return written;
   }
 
+  /** Looks again which of its boards the user may see: what let in to them has changed. Returns at once. */
+  confirm(): void {
+    for (const follower of this.#followers.values()) follower.confirm();
+  }
+
   get isInFrame(): boolean {
     return this.turns.isInFrame;
   }

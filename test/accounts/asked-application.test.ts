@@ -237,7 +237,8 @@ t.test('when a session of the application is asked about, put off, and ended', a
   await session.find();
   t.equal(asked, 1, 'and for those who come within 0.8 s');
   const ends: string[] = [];
-  const hold = (subject: string) => session.hold(subject, (reason) => ends.push(reason));
+  const hold = (subject: string) =>
+    session.hold({ subject }, { end: (reason) => ends.push(reason), reclaim: () => {} });
   hold('17');
   hold('18');
   t.same(ends.splice(0), ['revoked'], 'whom it names no more');

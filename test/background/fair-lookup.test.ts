@@ -14,7 +14,7 @@ t.test('a question holds so many keys, and of each who asks a share (E5)', async
   }, 100);
   const order: string[] = [];
   const ask = async (who: string, key: string) => {
-    t.equal(await lookup.ask(who, key), `${who},${key}`);
+    t.equal(await lookup.ask(who, key, [who, key]), `${who},${key}`);
     order.push(who);
   };
   const crowd = keys(1000).map((key) => ask('crowd', key));
@@ -38,7 +38,9 @@ t.test('more who ask than one question holds take turns', async (t) => {
     return asked;
   }, 10);
   const users = keys(25);
-  await Promise.all(users.flatMap((who) => [lookup.ask(who, 'first'), lookup.ask(who, 'second')]));
+  await Promise.all(
+    users.flatMap((who) => [lookup.ask(who, 'first', [who, 'first']), lookup.ask(who, 'second', [who, 'second'])]),
+  );
   const served = questions.slice(0, 3).flatMap((asked) => asked.map(([who]) => who));
   t.equal(new Set(served).size, 25, 'each within three questions');
   t.equal(questions.length, 5);
@@ -60,9 +62,9 @@ t.test(
     const begun = async (count: number) => {
       while (questions.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
     };
-    const first = [lookup.ask('a', 'x'), lookup.ask('a', 'x')];
+    const first = [lookup.ask('a', 'x', ['a', 'x']), lookup.ask('a', 'x', ['a', 'x'])];
     await begun(1);
-    const second = lookup.ask('a', 'x');
+    const second = lookup.ask('a', 'x', ['a', 'x']);
     answer(new Error('away'));
     for (const asked of first) await t.rejects(asked, { message: 'away' });
     await begun(2);

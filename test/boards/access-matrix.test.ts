@@ -3,13 +3,15 @@
 import { randomUUID } from 'node:crypto';
 import t, { type Test } from 'tap';
 import type { InputFault } from '../../src/problems/problem.ts';
+import { secretIssuer, sign } from '../helpers/application.ts';
 import { type Answer, Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
 import { sameProblem } from '../helpers/problem.ts';
 
 const database = await useDatabase(t);
-const node = await startNode(t, database.url);
+const application = secretIssuer();
+const node = await startNode(t, database.url, { jwtIssuers: [application.config] });
 const unknownId = '01900000-0000-7000-8000-000000000000';
 const json = { accept: 'application/json' };
 const account = { name: 'Di', email: 'di@example.org', password: 'correct horse' };
@@ -101,6 +103,8 @@ const matrix: Record<string, Entry> = {
   },
   'GET /streams/check': { statuses: signedIn(200), query: () => '?ticks=2&silence=0' },
 };
+
+const boardRoutes = Object.keys(matrix).filter((route) => route.includes('/boards/{id}'));
 
 interface Place {
   clients: Record<Exclude<Caller, 'nobody'>, Client>;
@@ -225,7 +229,26 @@ t.test('who may do what (IDOR, T11): the matrix of routes and callers', async (t
   }
 });
 
-const boardRoutes = Object.keys(matrix).filter((route) => route.includes('/boards/{id}'));
+t.test('who is let in by the claim of a token may do what a member of that role may', async (t) => {
+  let place = await makePlace();
+  const routes = [...boardRoutes, 'GET /events', 'POST /tickets'];
+  for (const [index, role] of [
+    [1, 'editor'],
+    [2, 'viewer'],
+  ] as const) {
+    for (const route of routes) {
+      const boards = { [place.parameters.id ?? '']: role };
+      const jwt = await sign(application.signer, { iss: application.config.issuer, sub: role, boards });
+      const before = await stateOf(place);
+      const answer = await act(route, place, '', {}, { authorization: `Bearer ${jwt}` });
+      t.equal(answer.status, matrix[route]?.statuses[index], `${route} by a claim of ${role}`);
+      if (answer.status >= 400) {
+        checkRefusal(t, route, answer, route);
+        t.same(await stateOf(place), before, `${route} wrote nothing`);
+      } else if (!/^(GET|HEAD)/.test(route)) place = await makePlace();
+    }
+  }
+});
 
 t.test('a board of others answers exactly as one that does not exist (T11)', async (t) => {
   const place = await makePlace();

@@ -334,7 +334,7 @@ t.test('never before ready, nor before a reset that is due (E2)', async (t) => {
     answer = resolve;
   });
   places.read = async (questions) => {
-    const isHers = questions.some(({ userId }) => userId === ada.user.id);
+    const isHers = questions.some(({ reader }) => reader.userId === ada.user.id);
     if (isHers) asked += 1;
     // The first is for `ready`: a reset looks once more.
     if (isHers && asked === 2) await held;

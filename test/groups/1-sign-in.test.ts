@@ -7,6 +7,7 @@ runFiles(
   'accounts/jwt',
   'accounts/application-cookies',
   'accounts/asked-application',
+  'accounts/claims',
   'accounts/application-token',
   'accounts/tickets',
   'liveness/own-streams',

@@ -149,10 +149,11 @@ async function askForAll(
 async function askFor(
   boardId: string,
   { hub, places }: AdmissionOptions,
-  { userId, boardIds, isReturning }: AdmissionRequest,
+  { userId, grant, boardIds, isReturning }: AdmissionRequest,
   held: Held,
 ): Promise<AdmittedBoard | RefusedBoard> {
   const release = held.get(boardId);
+  const reader = { userId, claims: grant.claims };
   const refused = (): RefusedBoard => {
     release?.();
     return { boardId, refused: 404 };
@@ -161,15 +162,15 @@ async function askFor(
   // Anybody can make up ids of boards, and thousands of LISTENs keep those of others waiting: before many are sent it is
   // asked who may.
   if (!release || (boardIds.length > 1 && !hub.has(boardId))) {
-    const answer = await places.of(userId, boardId);
+    const answer = await places.of(reader, boardId);
     // Who may not see the board does not learn that it is full.
-    if (!answer.isMember) return refused();
+    if (!answer.maySee) return refused();
     if (!release) return { boardId, refused: 429, answer };
   }
   // Asked after the hub has taken hold of the board: a removal that the answer does not see has a later seq, and ends the
   // stream when the stream gets there. It also decides about a cursor that is ahead of this node.
-  const { board, answer } = await hub.attach(boardId, () => places.of(userId, boardId));
-  if (!answer.isMember) {
+  const { board, answer } = await hub.attach(boardId, () => places.of(reader, boardId));
+  if (!answer.maySee) {
     hub.dismiss(board);
     return refused();
   }
@@ -181,10 +182,11 @@ async function askFor(
 /** All are full. Who may see none of them does not learn it. */
 async function refuseFull(
   { limits, places }: AdmissionOptions,
-  { userId, boardIds, opens }: AdmissionRequest,
+  { userId, grant, boardIds, opens }: AdmissionRequest,
 ): Promise<Problem> {
-  const asked = await Promise.all(boardIds.filter(opens).map((boardId) => places.of(userId, boardId)));
-  return asked.some(({ isMember }) => isMember) ? refuse('board', limits) : notFound();
+  const reader = { userId, claims: grant.claims };
+  const asked = await Promise.all(boardIds.filter(opens).map((boardId) => places.of(reader, boardId)));
+  return asked.some(({ maySee }) => maySee) ? refuse('board', limits) : notFound();
 }
 
 /** Of one user, who can close some of them: 429. Of a full node, board or address, where waiting helps: see the route. */

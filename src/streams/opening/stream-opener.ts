@@ -4,6 +4,8 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { createSession } from 'better-sse';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { uuidv7 } from 'uuidv7';
+import type { Access } from '../../access/access.ts';
+import type { Reader } from '../../access/claims.ts';
 import type { LoggedFailures } from '../../background/failures.ts';
 import type { WaitingBytes } from '../../output/waiting-bytes.ts';
 import type { FollowerOptions, Opening } from '../follower-options.ts';
@@ -29,7 +31,7 @@ export interface StreamOpenerOptions extends AdmissionOptions {
   waitingBytes: WaitingBytes;
   heartbeatSeconds: number;
   /** @returns undefined when the user may not see the board */
-  readSnapshot: (userId: string, boardId: string) => Promise<SnapshotReader | undefined>;
+  readSnapshot: (reader: Reader, boardId: string) => Promise<SnapshotReader | undefined>;
   /** Of the resets of all streams. */
   resetFailures: LoggedFailures;
 }
@@ -72,7 +74,8 @@ export async function openStream(
     boardIds,
     isReturning: lastEventId !== undefined || [...boards.values()].some((cursor) => cursor !== undefined),
     // Those of many boards are read one by one, by the stream itself: together they would not fit anywhere.
-    readSnapshot: wantsSnapshot && !isMany ? () => options.readSnapshot(userId, first) : undefined,
+    readSnapshot:
+      wantsSnapshot && !isMany ? () => options.readSnapshot({ userId, claims: wanted.grant.claims }, first) : undefined,
   });
   let opened = false;
   try {
@@ -144,7 +147,9 @@ function startStream(
     userId: wanted.userId,
     requestId,
     connection,
-    boards: [...admitted.values()].map((board) => followerOf(board, options, wanted, failuresOf(board.boardId))),
+    boards: [...admitted.values()].map((board) =>
+      followerOf(board, options, wanted, access, failuresOf(board.boardId)),
+    ),
     many: wanted.isMany ? manyOf(boards, options, wanted) : undefined,
     heartbeatSeconds,
     onLeave: (follower, reason) => {
@@ -168,6 +173,9 @@ function startStream(
     if (opening) stream.open(opening, opening.reset ? undefined : snapshot);
   }
   access.onEnd((reason) => stream.close(reason));
+  access.onClaims(() => stream.confirm());
+  // What the application says may have changed while this one was on its way.
+  if (access.claims?.json !== wanted.grant.claims?.json) stream.confirm();
   // The drain has closed the open streams while this one was on its way.
   if (openStreams.isDraining) stream.close('busy', openStreams.retryMs);
 }
@@ -176,14 +184,16 @@ function followerOf(
   { boardId, board, answer }: AdmittedBoard,
   { hub, places, readSnapshot }: StreamOpenerOptions,
   { userId, wantsSnapshot }: StreamRequest,
+  access: Access,
   resetFailures: FollowerOptions['resetFailures'],
 ): FollowerOptions {
+  const reader = () => ({ userId, claims: access.claims });
   return {
     hub,
     board,
-    admitted: { seq: answer.head, epoch: answer.epoch, number: answer.number },
-    readMembership: () => places.membershipOf(userId, boardId),
-    readSnapshot: wantsSnapshot ? () => readSnapshot(userId, boardId) : undefined,
+    admitted: { seq: answer.head, epoch: answer.epoch, number: answer.number, isClaimed: answer.isClaimed },
+    readMembership: () => places.membershipOf(reader(), boardId),
+    readSnapshot: wantsSnapshot ? () => readSnapshot(reader(), boardId) : undefined,
     resetFailures,
   };
 }

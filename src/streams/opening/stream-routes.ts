@@ -3,6 +3,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import type { Reader } from '../../access/claims.ts';
+import { readerOf } from '../../accounts/caller.ts';
 import type { User } from '../../accounts/user.ts';
 import { LoggedFailures } from '../../background/failures.ts';
 import { parseBoards } from '../../http/board-list.ts';
@@ -36,8 +38,8 @@ const NEWCOMER_MS = 24 * 60 * 60_000;
 
 export interface StreamRouteOptions extends Pick<StreamOpenerOptions, 'heartbeatSeconds' | 'readSnapshot'> {
   readPlaces: ReadPlaces;
-  /** Whether the user may see the board now. */
-  maySee: (userId: string, boardId: string) => Promise<boolean>;
+  /** Whether the reader may see the board now. */
+  maySee: (reader: Reader, boardId: string) => Promise<boolean>;
   limits: StreamLimitsOptions;
 }
 
@@ -147,12 +149,12 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
     },
     async (request, reply) => {
       const { id: boardId } = request.params;
-      const userId = request.caller.user.id;
+      const reader = readerOf(request.caller);
       if (askedType(request) === STREAM)
         return open(request, reply, { boards: new Map([[boardId, undefined]]), isMany: false });
       const { after, limit } = request.query;
-      const page = await pageTurns.take(userId, async () => {
-        if (!(await options.maySee(userId, boardId))) throw notFound();
+      const page = await pageTurns.take(reader.userId, async () => {
+        if (!(await options.maySee(reader, boardId))) throw notFound();
         return readEventPage(pageLog, boardId, after, limit);
       });
       return sendPage(reply, page);
@@ -182,16 +184,16 @@ export const streamRoutes: FastifyPluginAsyncTypebox<StreamRouteOptions> = async
     },
     async (request, reply) => {
       const boards = parseBoards(request.query.boards);
-      const userId = request.caller.user.id;
+      const reader = readerOf(request.caller);
       if (askedType(request) === STREAM) return open(request, reply, { boards, isMany: true });
       const { after, limit } = request.query;
-      const page = await pageTurns.take(userId, async () => {
+      const page = await pageTurns.take(reader.userId, async () => {
         const asked = await Promise.all(
           [...boards]
             .filter(([boardId]) => mayOpen(request, boardId))
-            .map(async ([boardId, cursor]) => ({ boardId, cursor, place: await places.of(userId, boardId) })),
+            .map(async ([boardId, cursor]) => ({ boardId, cursor, place: await places.of(reader, boardId) })),
         );
-        const seen = asked.filter(({ place }) => place.isMember);
+        const seen = asked.filter(({ place }) => place.maySee);
         if (seen.length === 0) throw notFound();
         const isSeen = new Set(seen.map(({ boardId }) => boardId));
         const refused = [...boards.keys()]
