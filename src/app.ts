@@ -1,6 +1,5 @@
 // The composition root: plugins and routes in the order of an event's way. No logic.
 
-import { createRequire } from 'node:module';
 import fastifyAccepts from '@fastify/accepts';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import accessPlugin from './access/access-plugin.ts';
@@ -80,9 +79,7 @@ import { streamRoutes } from './streams/opening/stream-routes.ts';
 import streamsPlugin from './streams/streams-plugin.ts';
 import { frameSchemas } from './streams/wire/frame-schemas.ts';
 import { timings as realTimings, type Timings } from './timings.ts';
-
-// By the `imports` of package.json, wherever the compiled files lie.
-export const { version } = createRequire(import.meta.url)('#package.json') as { version: string };
+import { version } from './version.ts';
 
 export type AppConfig = Omit<Config, 'databaseUrl' | 'databaseDirectUrl'> & {
   databaseUrl: string;

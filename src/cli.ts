@@ -9,7 +9,7 @@ const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 const [leastMajor = 0, leastMinor = 0] = LEAST;
 if (major < leastMajor || (major === leastMajor && minor < leastMinor)) {
   console.error(`teamboard: Node ${process.versions.node} is too old: ${LEAST.join('.')} or newer is needed.`);
-  process.exitCode = 1;
+  process.exitCode = 2;
 } else {
-  void import('./command.ts').then(({ run }) => run());
+  void import('./command.ts').then(({ run }) => run(process.env));
 }

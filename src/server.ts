@@ -3,99 +3,36 @@
 import { isatty } from 'node:tty';
 import closeWithGrace from 'close-with-grace';
 import type { FastifyInstance } from 'fastify';
-import { makeApplicationToken } from './accounts/application-store.ts';
-import { MAX_NAME_LENGTH } from './accounts/user.ts';
-import { buildApp, version } from './app.ts';
+import { buildApp } from './app.ts';
 import { type Config, loadConfig } from './config/config.ts';
-import { ConfigError } from './config/config-error.ts';
 import { refuseMissingDatabase } from './config/database-choice.ts';
 import { findMisspelt } from './config/misspelt-settings.ts';
 import { settingNames } from './config/settings.ts';
 import { settingsTold } from './config/settings-told.ts';
-import { cleanName } from './http/name.ts';
 import { createLogger } from './logging/create-logger.ts';
 import { LogOutput } from './logging/log-output.ts';
 import type { Logger } from './logging/logger.ts';
-import { connectionOptions } from './postgres/address.ts';
 import { versionOf } from './postgres/answers.ts';
 import { type Database, openDatabase } from './postgres/database.ts';
-import { clientOfSchema } from './postgres/schema-client.ts';
 import { prepareDatabase } from './postgres/start/prepare-database.ts';
-import { explainStartError } from './start-error.ts';
 import { atKeyboardRetryMs } from './streams/wire/close-reason.ts';
 import type { Timings } from './timings.ts';
+import { version } from './version.ts';
 import { welcome } from './welcome.ts';
 
 /** How long closing may take besides the drain, before the process ends without it. */
 export const CLOSE_MS = 10_000;
 
 /**
- * Runs a node until it is told to stop. Ends the process with one line when it cannot start.
+ * Runs a node until it is told to stop. Resolves when it listens.
  *
  * @param timings other than the real ones: for tests
+ * @throws what `explainStartError` explains, when it cannot start
  */
 export async function serve(timings?: Timings): Promise<void> {
-  await orExplain(async () => start(readConfig(false), timings));
-}
-
-/** Brings the configured database's schema up to date, then ends. */
-export async function migrateOnly(): Promise<void> {
-  await orExplain(async () => {
-    await onDatabase(async (_database, _schema, applied) =>
-      applied.length > 0 ? `Applied ${applied.join(', ')}.\n` : 'Nothing to do.\n',
-    );
-  });
-}
-
-/** Makes a token of the application in the configured database, which is brought up to date, and prints it. */
-export async function printApplicationToken(name: string): Promise<void> {
-  await orExplain(async () => {
-    if (cleanName(name, MAX_NAME_LENGTH) !== name) {
-      throw new ConfigError(`--application must be a name: one line of 1 to ${MAX_NAME_LENGTH} characters.`);
-    }
-    await onDatabase(async ({ directUrl }, schema) => {
-      const Client = clientOfSchema(schema);
-      const client = new Client(connectionOptions(directUrl));
-      await client.connect();
-      try {
-        return `${await makeApplicationToken(client, name)}\n`;
-      } finally {
-        await client.end();
-      }
-    });
-  });
-}
-
-/**
- * Opens the configured database, brings it up to date, and ends with what is printed.
- *
- * @param work is given it, and the migrations that were applied
- */
-async function onDatabase(
-  work: (database: Database, schema: string, applied: string[]) => Promise<string>,
-): Promise<void> {
-  const config = readConfig(true);
-  const output = new LogOutput({ fd: 1 });
-  const log = createLogger(config.logLevel, output, false);
-  tellWhatIsRead(config, log);
-  const database = await openDatabase(config, log, () => {});
-  try {
-    const { applied } = await prepareDatabase(database, {
-      schema: config.databaseSchema,
-      isServing: false,
-      log,
-      stopping: new AbortController().signal,
-    });
-    output.write(await work(database, config.databaseSchema, applied));
-  } finally {
-    await database.stop();
-  }
-}
-
-function readConfig(isMigrating: boolean): Config {
   const config = loadConfig(process.env);
-  refuseMissingDatabase(process.env, isMigrating);
-  return config;
+  refuseMissingDatabase(process.env, false);
+  await start(config, timings);
 }
 
 /** What somebody might take for something else, before all that may go wrong. */
@@ -172,14 +109,5 @@ async function start(config: Config, timings?: Timings): Promise<void> {
     grace.uninstall();
     await stop();
     throw error;
-  }
-}
-
-async function orExplain(run: () => Promise<void>): Promise<void> {
-  try {
-    await run();
-  } catch (error) {
-    new LogOutput({ fd: 2 }).write(`teamboard: ${explainStartError(error)}\n`);
-    process.exitCode = 1;
   }
 }

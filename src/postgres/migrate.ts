@@ -25,18 +25,7 @@ const directory = fileURLToPath(new URL('./migrations', import.meta.url));
  *   this code, or may not be made
  */
 export async function migrate(connectionString: string, schema: string, log: Logger): Promise<string[]> {
-  const SchemaClient = clientOfSchema(schema);
-  const client = new SchemaClient({
-    ...connectionOptions(connectionString),
-    application_name: 'teamboard migrate',
-    connectionTimeoutMillis: 5000,
-  });
-  // The statement under way fails, or the next one. Without a listener (the runner's own client has none) the loss of the
-  // connection would end the process without a word to the operator.
-  client.on('error', () => {});
-  await client.connect();
-  try {
-    await stateSettings(client, directSettings);
+  return onClient(connectionString, schema, async (client) => {
     await checkServer(client);
     // Until the end of the session.
     await client.query(`select pg_advisory_lock(hashtextextended(:'schema' || ' migrate', 0))`);
@@ -57,9 +46,45 @@ export async function migrate(connectionString: string, schema: string, log: Log
       if ((error as { code?: string }).code !== INSUFFICIENT_PRIVILEGE) throw error;
       throw notTheOwner(place, (error as Error).message, error as Error);
     }
+  });
+}
+
+/**
+ * As {@link migrate}, but changes nothing.
+ *
+ * @returns the names of the files that it would apply
+ */
+export async function findMissing(connectionString: string, schema: string): Promise<string[]> {
+  return onClient(connectionString, schema, (client) => missingMigrations(client, schema));
+}
+
+async function onClient<T>(connectionString: string, schema: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const SchemaClient = clientOfSchema(schema);
+  const client = new SchemaClient({
+    ...connectionOptions(connectionString),
+    application_name: 'teamboard migrate',
+    connectionTimeoutMillis: 5000,
+  });
+  // The statement under way fails, or the next one. Without a listener (the runner's own client has none) the loss of the
+  // connection would end the process without a word to the operator.
+  client.on('error', () => {});
+  await client.connect();
+  try {
+    await stateSettings(client, directSettings);
+    return await work(client);
   } finally {
     await client.end().catch(() => {});
   }
+}
+
+/**
+ * @param client whose statements have the schema in its places
+ * @returns the names of the files that {@link migrate} would apply, in their order
+ * @throws UnsupportedDatabaseError as that
+ */
+export async function missingMigrations(client: Client, schema: string): Promise<string[]> {
+  await checkServer(client);
+  return (await checkSchema(client, schema, await knownFiles())).sort();
 }
 
 async function knownFiles(): Promise<string[]> {

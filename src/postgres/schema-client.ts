@@ -20,6 +20,8 @@ export function placeSchema(text: string, schema: string): string {
   return text.replaceAll(`:'schema'`, `'${schema}'`).replaceAll(/(?<!:):schema\b/g, `"${schema}"`);
 }
 
+export type SchemaClient = pg.Client;
+
 /** @returns a client, for pools as well, whose statements may have places for the schema */
 export function clientOfSchema(schema: string): typeof pg.Client {
   const placed = new LRUCache<string, string>({ max: REMEMBERED });
@@ -43,7 +45,7 @@ export function clientOfSchema(schema: string): typeof pg.Client {
 
   // biome-ignore lint/suspicious/noExplicitAny: the overloads of pg, of which only the first argument matters here
   type Query = (statement: any, ...others: any[]) => any;
-  return class SchemaClient extends pg.Client {
+  return class extends pg.Client {
     override query: Query = (statement, ...others) => (super.query as Query)(placeIn(statement), ...others);
   } as typeof pg.Client;
 }

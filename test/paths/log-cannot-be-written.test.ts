@@ -100,7 +100,7 @@ t.test('a start that fails says so and ends, also when nobody takes what it says
   const runs = ['/dev/full', pipe.path].map((outputPath) => runCli(t, ['serve'], { PORT: 'http' }, { outputPath }));
   t.strictSame(
     (await Promise.all(runs)).map(({ code }) => code),
-    [1, 1],
+    [2, 2],
   );
 });
 

@@ -111,17 +111,29 @@ t.test('a start that cannot be says why in one line', async (t) => {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   t.teardown(() => server.close());
   const { port } = server.address() as net.AddressInfo;
-  const cases: Array<[Record<string, string>, RegExp, command?: string]> = [
-    [{ NODE_ENV: 'production' }, /^teamboard: DATABASE_URL is not set and NODE_ENV is production: .*\n$/],
-    [{}, /^teamboard: DATABASE_URL is not set: name the database, or .*\n$/, 'migrate'],
-    [{ DATABASE_URL: url, PORT: String(port) }, new RegExp(`^teamboard: port ${port} is taken: .*\n$`)],
-    [{ PORT: 'http' }, /^teamboard: PORT must be integer, and is 'http'\.\n$/],
-    [{ JWT_ISSUERS: '[{}]' }, /^teamboard: JWT_ISSUERS, entry 1: issuer must be .*\n$/],
-    [{ DATABASE_URL: 'postgres://nobody@127.0.0.1:1/x', REDIS_URL: 'http://x' }, /^teamboard: REDIS_URL must be .*\n$/],
+  const cases: Array<[Record<string, string>, RegExp, exitCode: number, command?: string]> = [
+    [
+      { NODE_ENV: 'production' },
+      /^teamboard: DATABASE_URL is not set and NODE_ENV is production: .* \[TB_SETTING\]\n$/,
+      2,
+    ],
+    [{}, /^teamboard: DATABASE_URL is not set: name the database, or .* \[TB_SETTING\]\n$/, 2, 'migrate'],
+    [
+      { DATABASE_URL: url, PORT: String(port) },
+      new RegExp(`^teamboard: port ${port} is taken: .* \\[TB_CANNOT_LISTEN\\]\n$`),
+      1,
+    ],
+    [{ PORT: 'http' }, /^teamboard: PORT must be integer, and is 'http'\. \[TB_SETTING\]\n$/, 2],
+    [{ JWT_ISSUERS: '[{}]' }, /^teamboard: JWT_ISSUERS, entry 1: issuer must be .*\n$/, 2],
+    [
+      { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/x', REDIS_URL: 'http://x' },
+      /^teamboard: REDIS_URL must be .*\n$/,
+      2,
+    ],
   ];
-  for (const [environment, line, command = 'serve'] of cases) {
+  for (const [environment, line, exitCode, command = 'serve'] of cases) {
     const { code, output } = await runCli(t, [command], { LOG_LEVEL: 'silent', ...environment });
-    t.equal(code, 1);
+    t.equal(code, exitCode);
     t.match(output, line);
   }
 });
@@ -131,7 +143,7 @@ t.test('an old Node is told so, and reads nothing that it cannot', async (t) => 
   // What it would say of itself.
   const pretend = encodeURIComponent(`Object.defineProperty(process, 'versions', { value: { node: '20.18.3' } })`);
   const { code, output } = await runCli(t, ['serve'], { NODE_OPTIONS: `--import=data:text/javascript,${pretend}` });
-  t.equal(code, 1);
+  t.equal(code, 2);
   t.equal(output, `teamboard: Node 20.18.3 is too old: ${engines.replace('>=', '')} or newer is needed.\n`);
   const entry = await readFile(projectPath('build/src/cli.js'), 'utf8');
   t.notMatch(entry, /^import |^await |\?\.|\?\?/m, 'what an old Node does not know comes after the look at it');
@@ -143,7 +155,7 @@ t.test('a node does not start on a schema of a later version, nor on a PostgreSQ
   const expectRefusal = async (line: RegExp) => {
     for (const command of ['serve', 'migrate']) {
       const { code, output } = await runCli(t, [command], later);
-      t.equal(code, 1, command);
+      t.equal(code, 4, command);
       t.match(output, line);
     }
   };
@@ -171,7 +183,10 @@ t.test('`teamboard token --application` prints a token of the application', asyn
   const node = await spawnNode(t, environment);
   const { body } = await Client.nobody(node).get('/session', { authorization: `Bearer ${output.trim()}` });
   t.equal(body.user.name, 'Shop');
-  t.match(await runCli(t, ['token', '--application', ''], environment), { code: 1, output: /^teamboard: .+\n$/ });
+  t.match(await runCli(t, ['token', '--application', ''], environment), {
+    code: 2,
+    output: /^teamboard: --application must be .+ \[TB_USAGE\]\n$/,
+  });
 });
 
 t.test('`teamboard migrate` brings a database up to date, and does nothing the second time', async (t) => {

@@ -212,8 +212,8 @@ t.test('the process says it in one line', async (t) => {
     PORT: '0',
   };
   const { code, output } = await runCli(t, ['serve'], environment);
-  t.equal(code, 1);
-  t.equal(output, 'teamboard: REDIS_URL is refused: its user or password is wrong.\n');
+  t.equal(code, 4);
+  t.equal(output, 'teamboard: REDIS_URL is refused: its user or password is wrong. [TB_REDIS_REFUSES]\n');
 });
 
 /** Passes everything on, and changes what the server says; lengths must stay. @returns its address */

@@ -13,7 +13,8 @@ import { untilUnserved } from './served-mark.ts';
 import { ensureDatabase, startServer } from './server.ts';
 import { userToDropTo } from './system-user.ts';
 
-const databaseName = 'teamboard';
+/** Which its server has for us. */
+export const databaseName = 'teamboard';
 /** How much of a path an error repeats. */
 const SHOWN_LENGTH = 200;
 

@@ -35,14 +35,17 @@ async function openSocket(user: SystemUser | undefined): Promise<Endpoint> {
   return {
     initdbArgs: ['--auth=trust'],
     settings: { listen_addresses: '', unix_socket_directories: folder, port: `${socketPort}` },
-    url: (database) =>
-      // Said in full, because a PGPORT or PGSSLMODE meant for another server would be taken for what is missing.
-      `postgres://postgres@/${database}?host=${encodeURIComponent(folder)}&port=${socketPort}&sslmode=disable`,
+    url: (database) => socketUrl(folder, database),
     close: async () => {
       await removeSocketFolder(folder);
       process.removeListener('exit', leave);
     },
   };
+}
+
+/** @returns a string for node-postgres, said in full: a PGPORT or PGSSLMODE meant for another server would be taken for what is missing */
+export function socketUrl(folder: string, database: string): string {
+  return `postgres://postgres@/${database}?host=${encodeURIComponent(folder)}&port=${socketPort}&sslmode=disable`;
 }
 
 /** Removes a socket folder of ours, with what a killed server leaves in it. Leaves any other folder alone. */
