@@ -40,11 +40,20 @@ export interface Member {
   createdAt: string;
 }
 
+/** A row of a published table. */
+export interface Row {
+  /** The primary key, as text. */
+  id: string;
+  object: Record<string, unknown>;
+}
+
 /** What `GET /boards/:id` gives. */
 export interface Snapshot {
   board: Board;
   items: Item[];
   members: Member[];
+  /** The rows of published tables of an application, by their `resource`. Absent where the board has none. */
+  tables?: Record<string, Row[]>;
   /** The last event that it holds. */
   cursor: string;
 }

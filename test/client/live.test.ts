@@ -98,6 +98,37 @@ t.test('members and the board itself follow too', async (t) => {
   t.strictSame(board.state.members, []);
 });
 
+t.test('rows of published tables come as they are told, and change no item', async (t) => {
+  const { node, clock, board, id } = await openPage(t);
+  await clock.advance(1000);
+  const { told, applied } = record(board);
+  const { items, members } = board.state;
+  const about = { boardId: id, actor: null, at: '', resource: 'books', id: '7' };
+  const emma = { id: 7, title: 'Emma' };
+  node.tell('changed', { ...about, seq: 2, action: 'created', object: emma });
+  node.tell('changed', { ...about, seq: 3, action: 'updated', changes: ['title'], object: { ...emma, title: 'E' } });
+  node.tell('changed', { ...about, seq: 4, action: 'deleted', object: { ...emma, title: 'E' } });
+  await clock.advance(16);
+  t.strictSame(
+    told.at(-1)?.changes.map(({ resource, action, id, object, own }) => [resource, action, id, object, own]),
+    [
+      ['books', 'created', '7', emma, false],
+      ['books', 'updated', '7', { ...emma, title: 'E' }, false],
+      ['books', 'deleted', '7', { ...emma, title: 'E' }, false],
+    ],
+  );
+  t.equal(board.state.items, items);
+  t.equal(board.state.members, members);
+  const stamps = { version: 1, createdBy: null, createdAt: '', updatedBy: null, updatedAt: '' };
+  const known = { id, name: 'One', layout: 'list', ...stamps };
+  const tables = { books: [{ id: '8', object: { id: 8 } }] };
+  node.tell('snapshot', { boardId: id, board: known, items: [], members: [], tables, cursor: '00000000-9' });
+  await clock.advance(16);
+  t.ok(told.at(-1)?.snapshot);
+  const last = applied.at(-1);
+  t.strictSame(last?.kind === 'snapshot' && last.snapshot.tables, tables, 'with the snapshot as the node gives it');
+});
+
 t.test('a write with a key comes back as own, and only that', async (t) => {
   const { node, clock, live, board, id } = await openPage(t, { headers: { Authorization: 'Bearer x' } });
   await clock.advance(1000);
