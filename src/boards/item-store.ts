@@ -4,8 +4,8 @@ import type { Pool } from 'pg';
 import { uuidv7 } from 'uuidv7';
 import type { Reader } from '../access/claims.ts';
 import type { Item, ItemPatch, NewItem } from './board.ts';
-import { ranksAtEnd } from './rank-store.ts';
-import { mayWrite, type WriteBoard } from './write-store.ts';
+import { rankAtEndSql } from './rank-store.ts';
+import type { WriteBoard } from './write-store.ts';
 import type { Writer } from './writer.ts';
 import type { Written } from './written.ts';
 
@@ -78,18 +78,17 @@ export function createItemStore(pool: Pool, writeBoard: WriteBoard): ItemStore {
     },
 
     async create(writer, boardId, { id = uuidv7(), text, x, y, color, rank, data }) {
-      const [place] = rank === undefined ? await ranksAtEnd(pool, boardId, 1) : [rank];
       return writeBoard<Item>(writer, boardId, {
         name: 'item-create',
         isCut: true,
         text: `item as (
                  insert into :schema.items (id, board_id, text, x, y, color, rank, data)
-                 select $4, $3, $5, coalesce($6::float8, 0), coalesce($7::float8, 0), coalesce($8, 'yellow'), $9,
-                   coalesce($10::jsonb, '{}')
+                 select $4, $3, $5, coalesce($6::float8, 0), coalesce($7::float8, 0), coalesce($8, 'yellow'),
+                   coalesce($9, ${rankAtEndSql}), coalesce($10::jsonb, '{}')
                  from context, access where ${mayWrite}
                  returning ${writtenColumns}
                ), ${writtenItem}`,
-        values: [id, text, x, y, color, place, data],
+        values: [id, text, x, y, color, rank, data],
       });
     },
 
