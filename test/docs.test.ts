@@ -50,6 +50,16 @@ t.test('each command of the pages is run, or cannot be run here', async (t) => {
     ['docs/published-tables.md: Who may publish? (1)', 'test/published/rows.test.ts runs it'],
     ['docs/writing-with-sql.md: A database that is shared (3)', 'test/postgres/rights.test.ts runs it'],
     ['docs/operations.md: Metrics (1)', 'a part of the file of another program, which needs an address of each node'],
+    ...[1, 2, 3, 4, 5].map((number): [string, string] => [
+      `docs/rails.md: Beside a Rails application (${number})`,
+      'test/examples/rails.test.ts runs an application that has it',
+    ]),
+    ['docs/rails.md: Whose change it is (1)', 'test/examples/rails.test.ts runs an application that has it'],
+    ...[1, 2, 3, 4, 5].map((number): [string, string] => [
+      `docs/django.md: Beside a Django application (${number})`,
+      'test/examples/django.test.ts runs an application that has it',
+    ]),
+    ['docs/django.md: Whose change it is (1)', 'test/examples/django.test.ts runs an application that has it'],
     ['docs/fly.md: Deployment to Fly.io (1)', 'needs an account there; deploy.test.ts holds its files to the code'],
     ['docs/sharing-and-conflicts.md: Two people, with curl (2)', 'what the commands before it print'],
     ...['Shown at once', 'Refused, or in conflict', 'Undo and redo', 'Reloads, and no network'].map(

@@ -60,6 +60,15 @@ export async function dropDatabase(name: string): Promise<void> {
   await administer(`drop database ${name} with (force)`);
 }
 
+/** One that may log in, owns nothing yet, and has the usual `search_path`. */
+export async function createRole(name: string): Promise<void> {
+  await administer(`create role ${name} login; alter role ${name} set search_path = "$user", public`);
+}
+
+export async function dropRole(name: string): Promise<void> {
+  await administer(`drop role ${name}`);
+}
+
 async function administer(sql: string): Promise<void> {
   const admin = new pg.Client({ connectionString: await clusterUrl() });
   await admin.connect();

@@ -1,0 +1,5 @@
+// The applications of examples/, with their frameworks.
+
+import { runFiles } from '../../helpers/run-files.ts';
+
+runFiles('examples/rails', 'examples/django');
