@@ -96,7 +96,7 @@ t.test(
     await ada.write('/stories', { title: 'The end', points: '1' });
     const awake = await follow(bo, asleep);
     await awake.next('changed', ({ data }) => data.object.title === 'The end');
-    const told = awake.frames.filter(({ event }) => event !== 'ready');
+    const told = awake.frames.filter(({ data }) => data.resource === 'story');
     t.strictSame(
       told.map(({ event, data }) => [event, data.action, data.object.title, data.object.position]).sort(),
       [
