@@ -2,4 +2,12 @@
 
 import { runFiles } from '../../helpers/run-files.ts';
 
-runFiles('config/config', 'docs', 'readme', 'deploy', 'scripts/build', 'scripts/check-imports');
+runFiles(
+  'config/config',
+  'docs',
+  'readme',
+  'deploy',
+  'scripts/build',
+  'scripts/check-imports',
+  'scripts/simulate-reconnects',
+);
