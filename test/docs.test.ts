@@ -36,7 +36,8 @@ t.test('each command of the pages is run, or cannot be run here', async (t) => {
       `docs/proxies.md: Below a path (${number})`,
       'test/http/behind-proxy.test.ts runs it',
     ]),
-    ...['Looking around', 'Accounts'].map((name): [string, string] => [
+    ['docs/cli.md: Following a board (1)', 'what `tail` prints'],
+    ...['Looking around', 'Accounts', 'A board as a file'].map((name): [string, string] => [
       `docs/cli.md: ${name} (1)`,
       'test/commands/documented.test.ts runs it',
     ]),
