@@ -5,7 +5,7 @@ import { uuidv7 } from 'uuidv7';
 import type { Reader } from '../access/claims.ts';
 import type { Item, ItemPatch, NewItem } from './board.ts';
 import { rankAtEndSql } from './rank-store.ts';
-import type { WriteBoard } from './write-store.ts';
+import { mayWrite, type WriteBoard } from './write-store.ts';
 import type { Writer } from './writer.ts';
 import type { Written } from './written.ts';
 
