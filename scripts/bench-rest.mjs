@@ -57,8 +57,10 @@ const { item } = await post(`/boards/${one}/items`, { text: 'Milk' });
 const small = await boardOf('Small', 20);
 const shared = await boardOf('Shared', 20);
 const large = await boardOf('Large', LARGE);
+/** @type {string[]} */
 const boards = [];
 while (boards.length < BOARDS) boards.push(await boardOf(`Board ${boards.length}`));
+/** @type {string[]} */
 const crowd = [];
 while (crowd.length < CROWD) crowd.push((await signUp(node.url)).cookie);
 await sql.query(
@@ -97,6 +99,7 @@ const parts = {
 const only = process.env.PARTS?.split(',');
 for (const [name, { count: full, run }] of Object.entries(parts)) {
   if (only && !only.some((part) => name.includes(part))) continue;
+  /** @type {Array<Record<'node' | 'postgres' | 'statements' | 'perSecond', number>>} */
   const rounds = [];
   const count = Math.ceil(full * SCALE);
   for (let round = 0; round <= ROUNDS; round += 1) {
