@@ -62,7 +62,9 @@ const directions = [
   ['streams', ['liveness', 'presence'], 'liveness knows streams, not the other way round'],
   ['liveness', ['boards', 'presence'], 'presence knows liveness, not the other way round, and liveness no boards'],
   ['http', ['postgres'], 'http is told what an error of the database means'],
-  ['presence', ['boards'], 'presence comes from the registry'],
+  ['streams', ['webhooks'], 'webhooks read the log beside the streams'],
+  ['boards', ['webhooks'], 'webhooks know boards, not the other way round'],
+  ['presence', ['boards', 'webhooks'], 'presence comes from the registry'],
   ['broadcasts', ['boards'], 'a broadcast is no change of a board'],
 ];
 

@@ -80,6 +80,9 @@ import streamsPlugin from './streams/streams-plugin.ts';
 import { frameSchemas } from './streams/wire/frame-schemas.ts';
 import { timings as realTimings, type Timings } from './timings.ts';
 import { version } from './version.ts';
+import { Webhook } from './webhooks/webhook.ts';
+import { webhookRoutes } from './webhooks/webhook-routes.ts';
+import webhooksPlugin from './webhooks/webhooks-plugin.ts';
 
 export type AppConfig = Omit<Config, 'databaseUrl' | 'databaseDirectUrl'> & {
   databaseUrl: string;
@@ -168,6 +171,7 @@ export async function buildApp(
       ...ownStreamSchemas,
       PresenceChange,
       Broadcast,
+      Webhook,
       EventPage,
       ManyEventPage,
     ],
@@ -242,6 +246,14 @@ export async function buildApp(
     timings: timings.connections,
   });
 
+  await app.register(webhooksPlugin, {
+    webhooksPerBoard: config.webhooksPerBoard,
+    allowPrivate: config.webhookAllowPrivate,
+    handoverSeconds: config.presenceHandoverSeconds,
+    version,
+    timings: timings.webhooks,
+  });
+
   await app.register(metricsPlugin, {
     version,
     port: config.metricsPort,
@@ -277,6 +289,7 @@ export async function buildApp(
     from: config.broadcastsFrom,
     roleOf: (reader, boardId) => app.boards.tellerRoleOf(reader, boardId),
   });
+  await app.register(webhookRoutes, { allowPrivate: config.webhookAllowPrivate });
   await app.register(healthRoutes);
   await app.register(clientRoutes);
   await app.register(webRoutes, { version, basePath });

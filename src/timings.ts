@@ -67,6 +67,21 @@ export interface Timings {
     /** When a stream that had no room, a registry or a database that was away, is tried again. */
     retryMs: number;
   };
+  webhooks: {
+    /** How long a node that is silent keeps those that it tells; more than an attempt may take. */
+    leaseMs: number;
+    /** How often the lease is renewed, and all of them are looked at: the bound on what a lost wake-up costs. */
+    roundMs: number;
+    /** How long a connection to a receiver may take. */
+    connectMs: number;
+    /** How long an attempt may take, to the end of the answer. */
+    answerMs: number;
+    /** After the first failure, at most: twice as long after each that follows. */
+    retryFirstMs: number;
+    retryLastMs: number;
+    /** For how long nothing may be taken before it is paused. */
+    giveUpMs: number;
+  };
 }
 
 export const timings: Readonly<Timings> = Object.freeze({
@@ -79,4 +94,13 @@ export const timings: Readonly<Timings> = Object.freeze({
   requests: { headMs: 6000, headLookMs: 1000, bodySilenceMs: 8000, bodyLookMs: 1000, finishMs: 1500 },
   issuerKeys: { cooldownMs: 5000, retryMs: 2000, answerMs: 3000 },
   presence: { retryMs: 500 },
+  webhooks: {
+    leaseMs: 30_000,
+    roundMs: 5000,
+    connectMs: 5000,
+    answerMs: 15_000,
+    retryFirstMs: 2000,
+    retryLastMs: 3_600_000,
+    giveUpMs: 86_400_000,
+  },
 });

@@ -54,6 +54,10 @@ t.test('each command of the pages is run, or cannot be run here', async (t) => {
     ],
     ['docs/published-tables.md: Who may publish? (1)', 'test/published/rows.test.ts runs it'],
     ['docs/writing-with-sql.md: A database that is shared (3)', 'test/postgres/rights.test.ts runs it'],
+    ...['Webhooks (1)', 'What comes (1)', 'What comes (2)'].map((name): [string, string] => [
+      `docs/webhooks.md: ${name}`,
+      'test/webhooks/documented.test.ts runs it, and looks at what comes',
+    ]),
     ['docs/operations.md: Metrics (1)', 'a part of the file of another program, which needs an address of each node'],
     ...[1, 2, 3, 4, 5].map((number): [string, string] => [
       `docs/rails.md: Beside a Rails application (${number})`,

@@ -22,13 +22,14 @@ import { createPastStore, type PastStore } from './past-store.ts';
 import { createPlaceStore, type PlaceStore } from './place-store.ts';
 import { tellRenames } from './rename-store.ts';
 import { createSnapshotStore, type SnapshotStore } from './snapshot-store.ts';
-import { type BoardLimits, createWriteBoard } from './write-store.ts';
+import { type BoardLimits, createWriteBoard, type WriteBoard } from './write-store.ts';
 
 const EXPIRY_INTERVAL_MS = 5 * 60_000;
 const RENAMES_INTERVAL_MS = 2000;
 
 declare module 'fastify' {
   interface FastifyInstance {
+    writeBoard: WriteBoard;
     boards: BoardStore;
     items: ItemStore;
     readItemPage: ReadItemPage;
@@ -57,6 +58,7 @@ export default fastifyPlugin(
   async (app: FastifyInstance, { boardsPerUser, membersPerBoard, invitesPerBoard, ...limits }: BoardsOptions) => {
     const wake = (boardId: string) => app.notifier.wake(boardId);
     const writeBoard = createWriteBoard({ pool: app.pool, wake, limits });
+    app.decorate('writeBoard', writeBoard);
     app.decorate('boards', createBoardStore(app.pool, writeBoard, boardsPerUser));
     app.decorate('items', createItemStore(app.pool, writeBoard));
     app.decorate('readItemPage', createReadItemPage(app.pool));

@@ -77,6 +77,9 @@ export interface Config {
   membersPerBoard: number;
   /** Open ones. */
   invitesPerBoard: number;
+  webhooksPerBoard: number;
+  /** Webhooks may lead to this machine and the network around it, also without TLS. */
+  webhookAllowPrivate: boolean;
   /** A guest's account that is of no use to anybody any more is removed after so long. */
   guestDays: number;
   /** What one board may hold; the bytes are those of the texts and data, as JSON. */
@@ -152,6 +155,8 @@ export function loadConfig(environment: Record<string, string | undefined>): Rea
     tokensPerUser: settings.TOKENS_PER_USER,
     membersPerBoard: settings.MEMBERS_PER_BOARD,
     invitesPerBoard: settings.INVITES_PER_BOARD,
+    webhooksPerBoard: settings.WEBHOOKS_PER_BOARD,
+    webhookAllowPrivate: settings.WEBHOOK_ALLOW_PRIVATE,
     guestDays: settings.GUEST_DAYS,
     itemsPerBoard: settings.ITEMS_PER_BOARD,
     bytesPerBoard: settings.BYTES_PER_BOARD,
@@ -190,6 +195,7 @@ function describe(error: unknown, given: Record<string, string | undefined>): st
   if (name === 'LOG_LEVEL') {
     return `LOG_LEVEL must be fatal, error, warn, info, debug, trace or silent, and is '${given[name]}'.`;
   }
+  if (name === 'WEBHOOK_ALLOW_PRIVATE') return `WEBHOOK_ALLOW_PRIVATE must be true or false, and is '${given[name]}'.`;
   if (name === 'BROADCASTS_FROM') return `BROADCASTS_FROM must be viewer, editor or owner, and is '${given[name]}'.`;
   if (name === 'REDIS_PREFIX') {
     return `REDIS_PREFIX must be 1 to 64 letters, digits and . _ : -, and is '${given[name]}'.`;

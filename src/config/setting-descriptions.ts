@@ -163,6 +163,11 @@ export const settingDescriptions: SettingDescription[] = [
     meaning: 'how much one may have: see [Limits](limits.md)',
   },
   {
+    names: ['WEBHOOKS_PER_BOARD', 'WEBHOOK_ALLOW_PRIVATE'],
+    meaning:
+      'how many [webhooks](webhooks.md) a board may have; 0: none. And whether they may lead to this machine and the network around it, also by `http:`: `true` only where everybody who can make a board may reach all of that',
+  },
+  {
     names: ['GUEST_DAYS'],
     meaning:
       'how old the account of a guest must be to be removed, when it has no session, no token and no board that others are on',

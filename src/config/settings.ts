@@ -61,6 +61,8 @@ export const environmentSchema = Type.Object({
   TOKENS_PER_USER: whole(1, 1_000_000, 50),
   MEMBERS_PER_BOARD: whole(1, 1_000_000, 1000),
   INVITES_PER_BOARD: whole(1, 1_000_000, 100),
+  WEBHOOKS_PER_BOARD: whole(0, 1_000_000, 10),
+  WEBHOOK_ALLOW_PRIVATE: Type.Boolean({ default: false }),
   GUEST_DAYS: whole(1, 36_500, 30),
   ITEMS_PER_BOARD: whole(1, 10_000_000, 20_000),
   BYTES_PER_BOARD: whole(1, 2 ** 40, 64 * 1024 * 1024),

@@ -49,8 +49,10 @@ export class Listener {
   readonly #connection: DedicatedConnection;
   readonly #channels: Channels;
   readonly #agree: Task;
-  /** Boards that should be heard. */
+  /** Boards that should be heard, for the streams. */
   readonly #wanted = new Set<string>();
+  /** Boards that should be heard in any case. */
+  #beside: ReadonlySet<string> = new Set();
   /** Boards for which what is heard may differ from what is wanted. All others agree. */
   readonly #unsettled = new Set<string>();
   /** Told when the board is heard, or not wanted any more, or cannot be heard now. */
@@ -142,6 +144,24 @@ export class Listener {
     this.#settle(boardId);
   }
 
+  /**
+   * Beside those of the streams, and in place of those of the last call. Nobody is told when they are registered: whoever
+   * calls looks now and then.
+   *
+   * @throws TypeError when one is no UUID in lower case
+   */
+  listenBeside(boardIds: ReadonlySet<string>): void {
+    for (const boardId of boardIds) this.#channels.ofBoard(boardId);
+    const before = this.#beside;
+    this.#beside = boardIds;
+    for (const boardId of boardIds) if (!before.has(boardId)) this.#settle(boardId);
+    for (const boardId of before) if (!boardIds.has(boardId)) this.#settle(boardId);
+  }
+
+  #isWanted(boardId: string): boolean {
+    return this.#wanted.has(boardId) || this.#beside.has(boardId);
+  }
+
   #settle(boardId: string): void {
     this.#unsettled.add(boardId);
     this.#agree.wake();
@@ -165,10 +185,11 @@ export class Listener {
     client.on('notification', (notification) => this.#onNotification(notification));
     await client.query(`listen "${this.#channels.access}"`);
     this.#session = { client, heard: new Set(), told: new Set() };
-    for (const boardId of this.#wanted) this.#unsettled.add(boardId);
+    const wanted = new Set([...this.#wanted, ...this.#beside]);
+    for (const boardId of wanted) this.#unsettled.add(boardId);
     this.#agree.hurry();
     // What is opened from here on waits for its own channel, and reads its head after that.
-    await Promise.all([...this.#wanted].map((boardId) => this.#untilSettled(boardId)));
+    await Promise.all([...wanted].map((boardId) => this.#untilSettled(boardId)));
     const { rows } = await client.query<{ epoch: string; database: string }>(whereSql);
     const [{ epoch, database } = { epoch: '', database: '' }] = rows;
     this.#epoch = epoch;
@@ -203,8 +224,8 @@ export class Listener {
     if (!session) return;
     const batch = [...this.#unsettled].slice(0, BATCH);
     for (const boardId of batch) this.#unsettled.delete(boardId);
-    const register = batch.filter((boardId) => this.#wanted.has(boardId) && !session.heard.has(boardId));
-    const release = batch.filter((boardId) => !this.#wanted.has(boardId) && session.heard.has(boardId));
+    const register = batch.filter((boardId) => this.#isWanted(boardId) && !session.heard.has(boardId));
+    const release = batch.filter((boardId) => !this.#isWanted(boardId) && session.heard.has(boardId));
     try {
       await this.#send(session, register, release);
     } catch (error) {
@@ -233,7 +254,7 @@ export class Listener {
 
   /** Not when it has become unsettled again meanwhile: the next round trip tells. */
   #tellSettled(boardId: string): void {
-    if (this.#session && this.#wanted.has(boardId) && !this.#isHeard(boardId)) return;
+    if (this.#session && this.#isWanted(boardId) && !this.#isHeard(boardId)) return;
     for (const resolve of this.#waiting.get(boardId) ?? []) resolve();
     this.#waiting.delete(boardId);
   }

@@ -79,6 +79,7 @@ const problemOfConstraint = new Map<string, (message: string) => Problem>([
   ['board_bytes', limitReached],
   ['board_members', limitReached],
   ['board_invites', limitReached],
+  ['board_webhooks', limitReached],
   ['user_boards', limitReached],
   ['user_tokens', limitReached],
   ['members_keep_owner', () => new Problem('TB_LAST_OWNER', 'Make somebody else an owner first, or delete the board.')],

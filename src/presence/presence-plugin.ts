@@ -12,6 +12,8 @@ import { UserNames } from './user-names.ts';
 declare module 'fastify' {
   interface FastifyInstance {
     presence: Presence;
+    /** By ids, from memory where it can. */
+    userNames: UserNames;
   }
 }
 
@@ -43,6 +45,7 @@ export default fastifyPlugin(
     });
     openStreams.subscribe(presence);
     app.decorate('presence', presence);
+    app.decorate('userNames', names);
 
     app.addHook('onReady', async () => presence.start());
     app.addHook('onClose', () => presence.stop());

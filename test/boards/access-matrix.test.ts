@@ -89,6 +89,13 @@ const matrix: Record<string, Entry> = {
   'GET /boards/{id}/invites': { statuses: owners(200) },
   'POST /boards/{id}/invites': { statuses: owners(201), body: () => ({ role: 'viewer' }) },
   'DELETE /boards/{id}/invites/{inviteId}': { statuses: owners(204) },
+  'GET /boards/{id}/webhooks': { statuses: owners(200) },
+  'POST /boards/{id}/webhooks': { statuses: owners(201), body: () => ({ url: 'https://hooks.example/' }) },
+  'GET /boards/{id}/webhooks/{webhookId}': { statuses: owners(200) },
+  'PATCH /boards/{id}/webhooks/{webhookId}': { statuses: owners(200), body: () => ({ name: 'x' }) },
+  'DELETE /boards/{id}/webhooks/{webhookId}': { statuses: owners(204) },
+  'POST /boards/{id}/webhooks/{webhookId}/secret': { statuses: owners(200) },
+  'POST /boards/{id}/webhooks/{webhookId}/replay': { statuses: owners(200), body: ({ cursor }) => ({ after: cursor }) },
   // The link is the secret.
   'GET /invites/{token}': { statuses: everyone(200) },
   'POST /invites/{token}/accept': { statuses: signedIn(200) },
@@ -111,6 +118,7 @@ interface Place {
   /** What stands in a path for each of its parameters. */
   parameters: Record<string, string>;
   tokenId: string;
+  cursor: string;
 }
 
 /** A board with all that routes can lead to. */
@@ -124,9 +132,13 @@ async function makePlace(): Promise<Place> {
   await addMember(id, other, 'viewer');
   const { item } = (await owner.post(`/boards/${id}/items`, { text: 'secret' })).body;
   const { invite, token } = (await owner.post(`/boards/${id}/invites`, { role: 'viewer' })).body;
-  const parameters = { id, itemId: item.id, userId: other.user.id, inviteId: invite.id, token };
+  const made = await owner.post(`/boards/${id}/webhooks`, { url: 'https://hooks.example/' });
+  const { cursor, id: webhookId } = made.body.webhook;
+  // Else it would be told of what the test does, and change by itself.
+  await owner.patch(`/boards/${id}/webhooks/${webhookId}`, { state: 'paused' });
+  const parameters = { id, itemId: item.id, userId: other.user.id, inviteId: invite.id, webhookId, token };
   const tokenId = (await owner.post('/tokens', { name: 'x' })).body.token.id;
-  return { clients: { owner, editor, viewer, stranger }, parameters, tokenId };
+  return { clients: { owner, editor, viewer, stranger }, parameters, tokenId, cursor };
 }
 
 async function addMember(boardId: string, { user }: Client, role: 'editor' | 'viewer'): Promise<void> {
@@ -142,7 +154,8 @@ async function stateOf({ parameters: { id } }: Place): Promise<object[]> {
   return database.sql(
     `select head::int, (select json_agg(items order by id) from teamboard.items where board_id = $1) as items,
        (select json_agg(members order by user_id) from teamboard.members where board_id = $1) as members,
-       (select json_agg(invites order by id) from teamboard.invites where board_id = $1) as invites
+       (select json_agg(invites order by id) from teamboard.invites where board_id = $1) as invites,
+       (select json_agg(webhooks order by id) from teamboard.webhooks where board_id = $1) as webhooks
      from teamboard.board_log where board_id = $1`,
     [id],
   );

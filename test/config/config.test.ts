@@ -70,6 +70,8 @@ t.test('without any setting there is a node for one machine, with the stated def
     tokensPerUser: 50,
     membersPerBoard: 1000,
     invitesPerBoard: 100,
+    webhooksPerBoard: 10,
+    webhookAllowPrivate: false,
     guestDays: 30,
     itemsPerBoard: 20_000,
     bytesPerBoard: 64 * 1024 * 1024,
@@ -132,6 +134,8 @@ t.test('each setting is read', async (t) => {
     TOKENS_PER_USER: '13',
     MEMBERS_PER_BOARD: '14',
     INVITES_PER_BOARD: '15',
+    WEBHOOKS_PER_BOARD: '17',
+    WEBHOOK_ALLOW_PRIVATE: 'true',
     GUEST_DAYS: '16',
     ITEMS_PER_BOARD: '10',
     BYTES_PER_BOARD: '11',
@@ -190,6 +194,8 @@ t.test('each setting is read', async (t) => {
       tokensPerUser: 13,
       membersPerBoard: 14,
       invitesPerBoard: 15,
+      webhooksPerBoard: 17,
+      webhookAllowPrivate: true,
       guestDays: 16,
       itemsPerBoard: 10,
       bytesPerBoard: 11,
@@ -461,6 +467,7 @@ t.test('a setting that is wrong stops the start with one line that names it', as
   }
   t.match(refusal({ DATABASE_URL: database, DATABASE_DIRECT_URL: 'db' }), /^DATABASE_DIRECT_URL must be an address/);
   t.equal(refusal({ PORT: 'http' }), "PORT must be integer, and is 'http'.");
+  t.equal(refusal({ WEBHOOK_ALLOW_PRIVATE: 'maybe' }), "WEBHOOK_ALLOW_PRIVATE must be true or false, and is 'maybe'.");
   t.equal(refusal({ PORT: '65536' }), "PORT must be <= 65535, and is '65536'.");
   t.equal(
     refusal({ LOG_LEVEL: 'verbose' }),
@@ -563,5 +570,14 @@ t.test('the timings of a node are what the documents promise', async (t) => {
     requests: { headMs: 6000, headLookMs: 1000, bodySilenceMs: 8000, bodyLookMs: 1000, finishMs: 1500 },
     issuerKeys: { cooldownMs: 5000, retryMs: 2000, answerMs: 3000 },
     presence: { retryMs: 500 },
+    webhooks: {
+      leaseMs: 30_000,
+      roundMs: 5000,
+      connectMs: 5000,
+      answerMs: 15_000,
+      retryFirstMs: 2000,
+      retryLastMs: 3_600_000,
+      giveUpMs: 86_400_000,
+    },
   });
 });

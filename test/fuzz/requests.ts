@@ -236,6 +236,7 @@ function usualParam(path: string, name: string): string {
     itemId: '«item»',
     userId: '«viewer»',
     inviteId: '«inviteId»',
+    webhookId: '«webhookId»',
     token: '«invite»',
   };
   return known[name] ?? '«board»';

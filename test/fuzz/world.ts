@@ -60,6 +60,7 @@ export class World {
     const [item = '', item2 = '', otherItem = ''] = items;
     const { body: token } = await owner.post('/tokens', { name: 'token' });
     const { body: invite } = await owner.post(`${address}/invites`, { role: 'viewer' });
+    const { body: webhook } = await owner.post(`${address}/webhooks`, { url: 'https://hooks.invalid/' });
     const { body: ticket } = await owner.post(`${address}/tickets`, {});
     const { body: snapshot } = await owner.get(address);
     const { body: other } = await stranger.get(`/boards/${otherBoard}`);
@@ -70,6 +71,7 @@ export class World {
       ...{ owner: owner.user.id, viewer: viewer.user.id, stranger: stranger.user.id },
       ...{ 'owner cookie': owner.cookie, 'viewer cookie': viewer.cookie, 'stranger cookie': stranger.cookie },
       ...{ tokenId: token.token.id, secret: token.secret, inviteId: invite.invite.id, invite: invite.token },
+      webhookId: webhook.webhook.id,
       ...{ ticket: ticket.ticket, cursor: snapshot.cursor, otherCursor: other.cursor },
     };
   }

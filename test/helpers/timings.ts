@@ -14,6 +14,15 @@ const quick: Timings = {
   requests: { headMs: 1500, headLookMs: 250, bodySilenceMs: 2000, bodyLookMs: 250, finishMs: 400 },
   issuerKeys: { cooldownMs: 500, retryMs: 200, answerMs: real.issuerKeys.answerMs },
   presence: { retryMs: 50 },
+  webhooks: {
+    leaseMs: 8000,
+    roundMs: 500,
+    connectMs: 1500,
+    answerMs: 2000,
+    retryFirstMs: 100,
+    retryLastMs: 1000,
+    giveUpMs: 86_400_000,
+  },
 };
 
 export const timings: Readonly<Timings> = process.env.TEST_TIMINGS === 'real' ? real : quick;

@@ -117,6 +117,8 @@ const furtherErrors: Record<string, string[]> = {
   'POST /boards': ['409'],
   'POST /boards/{id}/invites': ['409'],
   'POST /invites/{token}/accept': ['409'],
+  'POST /boards/{id}/webhooks': ['409'],
+  'POST /boards/{id}/webhooks/{webhookId}/replay': ['410'],
   'GET /invites/{token}': ['429'],
   'PATCH /users/me': ['409', '429'],
   'DELETE /users/me': ['409', '429'],
@@ -167,8 +169,8 @@ t.test('every operation says what it is, what it takes and how it can fail', asy
     const isForUsers = security !== undefined && security.length > 0;
     if (isForUsers) expected.add('401');
     const refusesTokens = security?.length === 1;
-    // Invites are shown to owners only.
-    if (refusesTokens || isUnsafe || /\/(events|invites)$/.test(path)) expected.add('403');
+    // Invites and webhooks are shown to owners only.
+    if (refusesTokens || isUnsafe || /\/(events|invites)$|\/webhooks/.test(path)) expected.add('403');
     if (isUnsafe && isForUsers && !refusesTokens) expected.add('429');
     for (const status of furtherErrors[title] ?? []) expected.add(status);
     if (named.length > 0) expected.add('404');
@@ -368,6 +370,7 @@ t.test('every answer is as the document says, and has no field that it does not 
     await checkRefusals(method, path, body);
   }
   await checkSharing(address);
+  await checkWebhooks(address, cursor);
   for (const path of [itemAddress, address]) await check(ada, 'DELETE', path, undefined, { 'idempotency-key': 'a b' });
   await check(ada, 'DELETE', itemAddress);
   await check(ada, 'DELETE', address);
@@ -380,13 +383,20 @@ t.test('every answer is as the document says, and has no field that it does not 
   await check(ada, 'GET', '/livez');
   await check(ada, 'GET', '/readyz');
 
-  const narrow = { accountsPerMinute: 1, boardsPerUser: 1, invitesPerBoard: 1, membersPerBoard: 1 };
+  const narrow = {
+    accountsPerMinute: 1,
+    boardsPerUser: 1,
+    invitesPerBoard: 1,
+    membersPerBoard: 1,
+    webhooksPerBoard: 0,
+  };
   const crowdedNode = await startNode(t, database.url, narrow);
   const full = (await Client.signUp(node)).at(crowdedNode);
   const fullBoard = `/boards/${await full.createBoard()}`;
   const link = await full.post(`${fullBoard}/invites`, { role: 'viewer' });
   await check(full, 'POST', '/boards', { name: 'one more' });
   await check(full, 'POST', `${fullBoard}/invites`, { role: 'viewer' });
+  await check(full, 'POST', `${fullBoard}/webhooks`, { url: 'https://hooks.example/' });
   await check(cy.at(crowdedNode), 'POST', `/invites/${link.body.token}/accept`);
   const crowded = Client.nobody(crowdedNode);
   while ((await crowded.post('/guests', { name: 'Ada' })).status !== 429);
@@ -426,6 +436,30 @@ t.test('every answer is as the document says, and has no field that it does not 
     await check(ada, method, path, {});
     await check(ada, method, path, 'x'.repeat(2 ** 20 + 1));
     await check(ada, method, path, 'x', { 'content-type': 'text/plain' });
+  }
+
+  async function checkWebhooks(address: string, cursor: string): Promise<void> {
+    const url = 'https://hooks.example/';
+    const { webhook } = await check(ada, 'POST', `${address}/webhooks`, { url, events: ['item'] });
+    const path = `${address}/webhooks/${webhook.id}`;
+    await check(ada, 'GET', `${address}/webhooks`);
+    await check(ada, 'GET', path);
+    await check(ada, 'PATCH', path, { state: 'paused' });
+    await check(ada, 'POST', `${path}/secret`);
+    await check(ada, 'POST', `${path}/replay`, { after: cursor });
+    await check(ada, 'POST', `${path}/replay`, { after: '00000000-1' });
+    for (const [method, each, body] of [
+      ['GET', `${address}/webhooks`],
+      ['POST', `${address}/webhooks`, { url }],
+      ['GET', path],
+      ['PATCH', path, { name: 'x' }],
+      ['DELETE', path],
+      ['POST', `${path}/secret`],
+      ['POST', `${path}/replay`, { after: cursor }],
+    ] as Array<[string, string, object?]>) {
+      await checkRefusals(method, each, body);
+    }
+    await check(ada, 'DELETE', path);
   }
 
   async function checkSharing(address: string): Promise<void> {

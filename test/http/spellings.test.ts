@@ -96,7 +96,13 @@ t.test('in capitals an id is the same: path, query, body, header, stream, key', 
 t.test('in any other form it is none: 404 in a path, 400 elsewhere, and never a fault of ours', async (t) => {
   const boardId = await ada.createBoard();
   const { item } = (await ada.post(`/boards/${boardId}/items`, { text: 'x' })).body;
-  const known: Record<string, string> = { id: boardId, itemId: item.id, userId: ada.user.id, inviteId: boardId };
+  const known: Record<string, string> = {
+    id: boardId,
+    itemId: item.id,
+    userId: ada.user.id,
+    inviteId: boardId,
+    webhookId: boardId,
+  };
   const bodies: Record<string, unknown> = {
     'POST /boards/{id}/items': { text: 'x' },
     'PATCH /boards/{id}/items/{itemId}': { text: 'y' },
@@ -105,6 +111,9 @@ t.test('in any other form it is none: 404 in a path, 400 elsewhere, and never a 
     'POST /boards/{id}/members': { userId: bob.user.id, role: 'viewer' },
     'PATCH /boards/{id}/members/{userId}': { role: 'editor' },
     'POST /boards/{id}/invites': { role: 'viewer' },
+    'POST /boards/{id}/webhooks': { url: 'https://hooks.example/' },
+    'PATCH /boards/{id}/webhooks/{webhookId}': { name: 'y' },
+    'POST /boards/{id}/webhooks/{webhookId}/replay': { after: '00000000-1' },
     'PATCH /boards/{id}': { name: 'y' },
   };
   let paths = 0;

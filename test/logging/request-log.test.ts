@@ -165,6 +165,12 @@ t.test('no line at any level has a secret, or what somebody has written', async 
   const { secret: token } = (await ada.post('/tokens', { name: canary('token-name') })).body;
   const { ticket } = (await ada.post(`/boards/${boardId}/tickets`, undefined)).body;
   const invite = (await ada.post(`/boards/${boardId}/invites`, { role: 'editor' })).body.token;
+  const { secret: webhook } = (
+    await ada.post(`/boards/${boardId}/webhooks`, {
+      url: `https://hooks.invalid/${canary('url')}`,
+      name: canary('webhook'),
+    })
+  ).body;
   const stream = await openStream(t, node.url, boardId, { cookie: '', query: `?ticket=${ticket}` });
   await stream.next('ready');
   const items = `/boards/${boardId}/items`;
@@ -200,7 +206,7 @@ t.test('no line at any level has a secret, or what somebody has written', async 
   stream.close();
   await until(() => lines().some(({ msg, userId }) => msg === 'stream closed' && userId === ada.user.id), 'its end');
   const cookie = ada.cookie.split('=')[1] ?? '';
-  for (const [name, secret] of Object.entries({ cookie, token, ticket, invite, canary: 'canary-of' })) {
+  for (const [name, secret] of Object.entries({ cookie, token, ticket, invite, webhook, canary: 'canary-of' })) {
     t.ok(secret.length > 8, name);
     t.notOk(text.includes(secret), `${name} is in no line`);
   }

@@ -11,6 +11,7 @@ import { startNode, useDatabase } from '../helpers/node.ts';
 import { openBoard } from '../helpers/open-board.ts';
 import { textOf } from '../helpers/pages.ts';
 import { until } from '../helpers/until.ts';
+import { makeWebhook, startReceiver } from '../helpers/webhook-receiver.ts';
 
 const log = { info: () => {}, warn: () => {} };
 
@@ -138,7 +139,7 @@ t.test('a role that serves needs what grant_serving gives, and a start says whic
   await check();
   await t.rejects(as('delete from teamboard.schema_migrations'), refused, 'and no more than that');
 
-  const first = await startNode(t, asRole);
+  const first = await startNode(t, asRole, { webhookAllowPrivate: true });
   const { ada, boardId, stream } = await openBoard(t, first);
   const items = `/boards/${boardId}/items`;
   const made = await ada.post(
@@ -159,12 +160,16 @@ t.test('a role that serves needs what grant_serving gives, and a start says whic
   t.equal((await ada.post('/tokens', { name: 'script' })).status, 201);
   t.equal((await ada.post(`/boards/${boardId}/tickets`, undefined)).status, 201);
   const invite = await ada.post(`/boards/${boardId}/invites`, { role: 'editor' });
+  const receiver = await startReceiver(t);
+  const webhook = await makeWebhook(ada, boardId, { url: receiver.url });
+  t.equal((await ada.post(`${webhook.path}/secret`, undefined)).status, 200);
   const bob = await Client.signUp(first, 'Bob');
   t.equal((await bob.post(`/invites/${invite.body.token}/accept`, undefined)).status, 200);
   t.equal((await ada.patch('/users/me', { name: 'Ada L' })).status, 200);
   await stream.next('changed', ({ data }) => data.resource === 'member' && data.action === 'updated');
   t.equal((await ada.delete(`${items}/${id}`)).status, 204);
   await stream.next('changed', ({ data }) => data.resource === 'item' && data.action === 'deleted');
+  await receiver.next('the deletion', ({ body }) => body.type === 'item.deleted');
   t.equal((await ada.get(`/boards/${boardId}`)).status, 200);
   t.equal((await bob.delete('/users/me')).status, 204);
   await Client.keep(first, { name: 'Eve', email: 'eve@example.org', password: 'correct horse battery' });

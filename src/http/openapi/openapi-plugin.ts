@@ -36,6 +36,7 @@ const tags = [
   { name: 'Boards', description: 'A board is a list or a canvas of items, with members and a log of its changes.' },
   { name: 'Items', description: 'The notes on a board, one by one or many at once.' },
   { name: 'Members', description: 'Who is on a board, in which role, and the links that invite to it.' },
+  { name: 'Webhooks', description: 'What happens on a board, told to a server of yours by requests.' },
   { name: 'Accounts', description: 'Who is calling: guests, users, sessions, API tokens, and tickets for streams.' },
   { name: 'Application', description: 'For the application beside this server, by a token of its own.' },
   { name: 'Service', description: 'For whoever runs the server.' },

@@ -12,6 +12,7 @@ import { listenForScrapes } from './metrics-server.ts';
 import { addNodeMetrics } from './node-metrics.ts';
 import { addRequestMetrics } from './request-metrics.ts';
 import { addStreamMetrics } from './stream-metrics.ts';
+import { addWebhookMetrics } from './webhook-metrics.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -41,6 +42,7 @@ export default fastifyPlugin(
     const registry = new Registry();
     addStreamMetrics(registry, app);
     addNodeMetrics(registry, app, version);
+    addWebhookMetrics(registry, app);
     const answered = addRequestMetrics(registry);
     app.addHook('onResponse', (request, reply, done) => {
       answered({
@@ -70,7 +72,7 @@ export default fastifyPlugin(
       });
     }
   },
-  { name: 'metrics', dependencies: ['problem', 'streams', 'events', 'liveness', 'broadcasts', 'output'] },
+  { name: 'metrics', dependencies: ['problem', 'streams', 'events', 'liveness', 'broadcasts', 'output', 'webhooks'] },
 );
 
 function addRoute(app: FastifyInstance, registry: Registry, mayRead: (authorization?: string) => boolean): void {
