@@ -421,9 +421,9 @@ t.test('nothing of what says who is calling gets into the log (threat 3)', async
     }
   };
   await ask();
-  await database.sql('alter table teamboard.members rename to absent');
+  await database.sql('alter function teamboard.access_to rename to absent');
   await ask();
-  await database.sql('alter table teamboard.absent rename to members');
+  await database.sql('alter function teamboard.absent rename to access_to');
   stream.close();
   await until(() => logging.output.includes('stream closed'), 'the end of the stream');
   logging.kill('SIGINT');
