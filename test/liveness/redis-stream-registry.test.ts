@@ -95,14 +95,15 @@ redisTest(
 redisTest('a node that stops hands its streams over at once', async (t, { url, client, newPrefix }) => {
   const prefix = newPrefix();
   const keys = registryKeys(prefix);
-  const leaseMs = 60_000;
+  const leaseMs = 600_000;
   const [stays, goes] = [await startNode(t, { url, prefix, leaseMs }), await startNode(t, { url, prefix, leaseMs })];
   const heard = record(stays);
   const board = randomUUID();
   for (const stream of manyStreams(250, board)) goes.add(stream);
   await until(() => heard.joins(board) === 250, 'all have joined');
   await goes.stop();
-  t.strictSame(await listedBy(stays, board), []);
+  // The other one helps as soon as it comes upon the lease, and finishes alone where Redis is slow to answer.
+  await until(async () => (await listedBy(stays, board)).length === 0, 'none is listed');
   await until(() => heard.leaves(board) === 250, 'all have left');
   const waits = new Set(heard.heard.map((change) => 'backWithinMs' in change && change.backWithinMs));
   t.strictSame([...waits].sort(), [10_000, false], 'its clients were told to come back within 10 s');
