@@ -45,6 +45,7 @@ t.test('each command of the pages is run, or cannot be run here', async (t) => {
       `docs/scaling.md: When streams come back (${number})`,
       'test/scripts/simulate-reconnects.test.ts runs it',
     ]),
+    ['docs/jwt.md: Boards in the token (1)', 'what a token may say: test/accounts/claims.test.ts'],
     ['docs/jwt.md: The token of the application (1)', 'test/paths/process.test.ts runs it'],
     ['docs/settings.md: The address of the database (1)', 'test/postgres/rights.test.ts runs it'],
     ['docs/writing-with-sql.md: A board by your own name (1)', 'test/boards/board-keys.test.ts runs it'],

@@ -43,6 +43,7 @@ t.test('the body that /docs offers for each operation is taken as it is', async 
   const owner = await Client.keep(node, account);
   const board = await owner.createBoard();
   const { item } = (await owner.post(`/boards/${board}/items`, { text: 'x' })).body;
+  const { webhook } = (await owner.post(`/boards/${board}/webhooks`, { url: 'https://example.org/hook' })).body;
   // What is made before it is changed, and the account at last.
   const order = ['POST', 'PUT', 'PATCH', 'DELETE'];
   const bodies = Object.entries(paths)
@@ -63,14 +64,18 @@ t.test('the body that /docs offers for each operation is taken as it is', async 
     const { example, examples } = media;
     t.ok(example && !examples, `${title}: one example`);
     if (path.includes('{userId}')) t.equal((await owner.get(`/boards/${board}/members`)).body.members.length, 2);
-    const parameters: Record<string, string> = { id: board, itemId: item.id, userId: somebody };
+    const parameters: Record<string, string> = { id: board, itemId: item.id, userId: somebody, webhookId: webhook.id };
     const address = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => parameters[name] ?? name);
     // Nobody else is left without an owner.
     if (title === 'DELETE /users/me') await owner.delete(`/boards/${board}`);
     const signsIn = ['POST /guests', 'POST /users', 'POST /session'].includes(title);
     const client = signsIn ? nobody : title === 'PUT /users' ? application : owner;
-    // Boards that the caller has, as the text beside it says.
-    const sent = title === 'POST /tickets' ? { ...example, boards: [board] } : example;
+    // Boards that the caller has, and a place in the log of this one, as the text beside it says.
+    const own: Record<string, object> = {
+      'POST /tickets': { boards: [board] },
+      'POST /boards/{id}/webhooks/{webhookId}/replay': { after: webhook.cursor },
+    };
+    const sent = { ...example, ...own[title] };
     const { status, body } = await client.request(method, address, sent);
     t.ok(status >= 200 && status < 300, `${title}: ${status} ${JSON.stringify(body)}`);
   }
