@@ -1,6 +1,5 @@
 // The lines of an exported board, read one by one.
 
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { CommandFailure } from './failure.ts';
 
@@ -16,7 +15,7 @@ export type FileLine = { number: number } & (
 /** @throws CommandFailure at the first line that is none of an export */
 export async function* readBoardFile(input: Readable): AsyncGenerator<FileLine> {
   let number = 0;
-  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of linesOf(input)) {
     number += 1;
     if (line.trim() === '') continue;
     if (line.length > MOST_LINE) throw wrongFile(number, 'is too long');
@@ -40,6 +39,21 @@ export async function* readBoardFile(input: Readable): AsyncGenerator<FileLine> 
     } else yield { number, kind: kind as 'member' | 'item', json };
   }
   if (number === 0) throw new CommandFailure('TB_INVALID_FILE', 'the file is empty.');
+}
+
+/**
+ * Ended by a line feed and by nothing else: `readline` of Node 24 ends one at U+2028 and U+2029 too, which may stand in a
+ * text of JSON (RFC 8259, 7). What is longer than any line comes as one that is.
+ */
+async function* linesOf(input: Readable): AsyncGenerator<string> {
+  let rest = '';
+  for await (const chunk of input.setEncoding('utf8')) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+    if (rest.length > MOST_LINE) break;
+  }
+  if (rest !== '') yield rest;
 }
 
 function parse(line: string, number: number): Record<string, unknown> {

@@ -75,6 +75,7 @@ t.test('an exported board comes back with its ids, order, numbers and labels', a
   const broken: Array<[about: string, lines: string[], message: RegExp]> = [
     ['nothing', [], /^teamboard: the file is empty\./],
     ['no JSON', [...lines.slice(0, 3), '{'], /^teamboard: line 4 is no JSON object/],
+    ['a line without an end', [lines[0] ?? '', 'x'.repeat(1024 * 1024)], /^teamboard: line 2 is too long/],
     ['no board', lines.slice(2), /^teamboard: line 1 does not belong there/],
     ['another format', [(lines[0] ?? '').replace('1', '2')], /^teamboard: line 1 is of another version/],
     [
