@@ -11,27 +11,30 @@ type Part = (typeof parts)[number];
 
 export class Outage {
   readonly #log: Logger;
+  readonly #isCluster: boolean;
   // Nothing is known to work before it has.
   readonly #failing = new Set<Part>(parts);
   #cause: Error | undefined;
   #since: number | undefined;
   #toldFault = false;
 
-  constructor({ log }: { log: Logger }) {
+  constructor({ log, isCluster = false }: { log: Logger; isCluster?: boolean }) {
     this.#log = log;
+    this.#isCluster = isCluster;
   }
 
   get down(): boolean {
     return this.#failing.size > 0;
   }
 
-  /** Why a connection broke last: the commands that fail for it only say that there is none. */
-  get cause(): Error | undefined {
-    return this.#cause;
-  }
-
+  /** Hears why a connection broke: the commands that fail for it only say that there is none. */
   explain(cause: Error): void {
     this.#cause = cause;
+  }
+
+  /** @returns one line for what somebody has to mend, as the error or what broke the connection last says */
+  refusalOf(error: Error): string | undefined {
+    return explainRefusal(error, this.#isCluster) ?? explainRefusal(this.#cause, this.#isCluster);
   }
 
   /** @returns what hears how the work of a part goes */
@@ -44,7 +47,7 @@ export class Outage {
 
   failed(part: Part, error: Error): void {
     this.#failing.add(part);
-    const refusal = explainRefusal(this.#cause) ?? explainRefusal(error);
+    const refusal = this.refusalOf(error);
     if (refusal !== undefined || isOurs(error)) this.#tellFault(part, refusal, error);
     else if (this.#since === undefined) {
       const reason = (this.#cause ?? error).message;

@@ -1,6 +1,7 @@
 // The stream registry of several nodes, in Redis: puts the lease, the reaper and the tail together.
 
 import type { Logger } from '../logging/logger.ts';
+import { readRedisAddress } from '../redis/redis-address.ts';
 import {
   COMMAND_TIMEOUT_MS,
   connectOnce,
@@ -69,7 +70,7 @@ export class RedisStreamRegistry implements StreamRegistry {
     // A node may reap while its own lease is younger than half; one late beat must not take that away.
     if (leaseMs < 4 * beatMs) throw new RangeError(`leaseMs (${leaseMs}) must be at least 4 times beatMs (${beatMs})`);
     const blockMs = leaseMs / 2;
-    const outage = new Outage({ log });
+    const outage = new Outage({ log, isCluster: readRedisAddress(url).kind === 'cluster' });
     const onError = (error: Error) => outage.explain(error);
     const listeners = new ChangeListeners({ log });
     // After an outage nobody reaps for one lease: by then every node must have come back.

@@ -6,7 +6,7 @@ import { knock } from '../redis/knock.ts';
 import { readRedisAddress } from '../redis/redis-address.ts';
 import { connectOnce } from '../redis/redis-client.ts';
 import { commandsOf, inspectRedis, type RedisNeeds } from '../redis/redis-inspection.ts';
-import { explainRefusal, RedisRefusedError } from '../redis/redis-refusal.ts';
+import { RedisRefusedError } from '../redis/redis-refusal.ts';
 import { takeTokenScript } from '../redis/shared-rate-limit.ts';
 import type { Outage } from './outage.ts';
 import { type RegistryClient, registryScripts } from './registry-client.ts';
@@ -80,7 +80,7 @@ export class ServerWatch {
   /** A command that fails for a connection says only that there is none. */
   async #explain(error: Error): Promise<Error> {
     const { url, outage } = this.#options;
-    const refusal = explainRefusal(error) ?? explainRefusal(outage.cause) ?? (await knock(url));
+    const refusal = outage.refusalOf(error) ?? (await knock(url));
     return refusal === undefined ? error : new RedisRefusedError(refusal);
   }
 }

@@ -5,8 +5,12 @@ export class RedisRefusedError extends Error {
   override readonly name = 'RedisRefusedError';
 }
 
-/** Pass by themselves: while it loads its data, is busy, elects a master, or has too many clients. */
-const passingReplies = /^(LOADING|MASTERDOWN|BUSY|TRYAGAIN|CLUSTERDOWN|NOREPLICAS)\b|max number of clients reached/;
+/** Pass by themselves: while it loads its data, is busy, elects a master, becomes a replica, or has too many clients. */
+const passingReplies =
+  /^(LOADING|MASTERDOWN|BUSY|TRYAGAIN|CLUSTERDOWN|NOREPLICAS|UNBLOCKED)\b|max number of clients reached/;
+
+/** Of a Redis Cluster, which names its masters itself: until all its nodes and this one have heard who they are now. */
+const passingInCluster = /^(READONLY|MOVED|ASK)\b/;
 
 /** What Redis says, and what that means. The first one counts. */
 const replies: Array<[pattern: RegExp, meaning: string]> = [
@@ -64,14 +68,15 @@ const connectionErrors: Array<[pattern: RegExp, meaning: string]> = [
 ];
 
 /**
+ * @param isCluster whether it comes from a Redis Cluster; default no
  * @returns one line for what somebody has to mend; undefined for what passes, and for what Redis has not said
  */
-export function explainRefusal(error: Error | undefined): string | undefined {
+export function explainRefusal(error: Error | undefined, isCluster = false): string | undefined {
   if (!error) return undefined;
   if (error instanceof RedisRefusedError) return error.message;
   const { name, message } = error;
   const isReply = name === 'ReplyError';
-  if (isReply && passingReplies.test(message)) return undefined;
+  if (isReply && (passingReplies.test(message) || (isCluster && passingInCluster.test(message)))) return undefined;
   const { code = '' } = error as NodeJS.ErrnoException;
   const table = isReply ? replies : connectionErrors;
   const found = table.find(([pattern]) => pattern.test(isReply ? message : `${code} ${message}`));

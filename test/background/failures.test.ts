@@ -256,6 +256,34 @@ t.test('what Redis refuses after an outage is told of once more (E8)', (t) => {
   t.end();
 });
 
+t.test('a failover is an outage, and nothing that somebody has to mend (E8)', (t) => {
+  const { log, lines } = recordingLog();
+  const reply = (message: string) => Object.assign(new Error(message), { name: 'ReplyError' });
+  const unblocked = reply(
+    'UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)',
+  );
+  const replies = [
+    unblocked,
+    reply("READONLY You can't write against a read only replica."),
+    reply('MOVED 1 10.0.0.2:1'),
+  ];
+  const tell = (isCluster: boolean, error: Error) => {
+    const outage = new Outage({ log, isCluster });
+    for (const part of parts) outage.recovered(part);
+    outage.failed('lease', error);
+    // Also where it is what broke the connection.
+    outage.explain(error);
+    outage.failed('changes', new Error('Connection is closed.'));
+    return lines.splice(0).map(({ msg }) => String(msg).split(/[:;]/)[0]);
+  };
+  for (const error of replies)
+    t.strictSame(tell(true, error), ['redis is away'], `in a Redis Cluster: ${error.message}`);
+  t.strictSame(tell(false, unblocked), ['redis is away'], 'a server that is a replica from now on');
+  t.strictSame(tell(false, replies[1] as Error), ['redis refuses'], 'and one that is meant to be one');
+  t.strictSame(tell(false, replies[2] as Error), ['redis refuses'], 'one node of a Redis Cluster');
+  t.end();
+});
+
 t.test('a session is good whose end cannot be put off, and the log says so once (E6)', async (t) => {
   const bob = await Client.signUp(node, 'Bob');
   await sql(`update teamboard.sessions set expires_at = now() + interval '1 day' where user_id = $1`, [bob.user.id]);
