@@ -137,7 +137,7 @@ t.test(
     await add(ada, 'First');
     await bo.untilTexts('.title', [...before, 'First']);
     await add(bo, 'Second');
-    await ada.untilTexts('.title', [...before, 'First', 'Second']);
+    for (const { untilTexts } of [ada, bo]) await untilTexts('.title', [...before, 'First', 'Second']);
     await bo.page.click('li:last-child button[title=Sooner]');
     for (const { untilTexts } of [ada, bo]) await untilTexts('.title', [...before, 'Second', 'First']);
     // On a list that was read anew this would be gone.
