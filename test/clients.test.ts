@@ -68,8 +68,7 @@ function startClient(t: Test, { program, files }: (typeof clients)[number], args
     get complaints() {
       return complaints.split('\n').slice(0, -1);
     },
-    says: (line: string) =>
-      until(() => printed.split('\n').includes(line), `"${line}" in ${printed}${complaints}`, 30_000),
+    says: (line: string) => until(() => printed.split('\n').includes(line), `"${line}" in ${printed}${complaints}`),
   };
 }
 
@@ -120,7 +119,7 @@ t.test('clients of 40 lines', { jobs: clients.length }, async (t) => {
 
       const before = page.complaints.length;
       node.kill('SIGSTOP');
-      await until(() => page.complaints.length > before, 'the client to cut what is silent', 30_000);
+      await until(() => page.complaints.length > before, 'the client to cut what is silent');
       node.kill('SIGCONT');
       await add('Pepper');
       await page.says('Shopping: Milk, Salt, Pepper');

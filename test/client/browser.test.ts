@@ -4,7 +4,6 @@ import type { Browser, Page } from 'playwright-core';
 import t, { type Test } from 'tap';
 import {
   hasStream,
-  PATIENT_MS,
   type PageWindow,
   setUp as setUpIn,
   statusOf,
@@ -74,7 +73,7 @@ t.test(
     await write('after');
     await untilItems(pages, id, 3);
     await untilLive(pages);
-    await until(async () => (await streamsOf(context, host, id)) === 1, 'one stream for all', PATIENT_MS);
+    await until(async () => (await streamsOf(context, host, id)) === 1, 'one stream for all');
     t.ok(await hasStream(next), 'who has taken the place keeps it');
     for (const page of pages) t.ok(isWhole(await toldOf(page)), 'nothing is missing, nothing comes twice');
   },
@@ -88,8 +87,7 @@ t.test('seven tabs on HTTP/1.1 have one stream, and outlive the one that has it 
   pages.push(await open(id, second));
   await untilLive(pages);
   // The last tab has made it another one, of more boards: the node hears of the end of the old one a moment later.
-  const hasOne = (board: string) =>
-    until(async () => (await streamsOf(context, host, board)) === 1, 'one stream', PATIENT_MS);
+  const hasOne = (board: string) => until(async () => (await streamsOf(context, host, board)) === 1, 'one stream');
   t.ok(await hasOne(second), 'of the board that one of them shows');
   t.ok(await hasOne(id), 'one stream for all');
   await write('one');
@@ -112,11 +110,7 @@ t.test('seven tabs on HTTP/1.1 have one stream, and outlive the one that has it 
   await untilItems(rest, id, 3);
   await untilLive(rest);
   for (const page of rest) t.ok(isWhole(await toldOf(page)), 'nothing is missing, nothing comes twice');
-  await until(
-    async () => (await streamsOf(context, host, id)) === 1,
-    'the stream of the crashed page to end',
-    PATIENT_MS,
-  );
+  await until(async () => (await streamsOf(context, host, id)) === 1, 'the stream of the crashed page to end');
 });
 
 t.test('a node that is killed and started again loses nobody (E1, E2)', needsChromium, async (t) => {
@@ -166,7 +160,7 @@ t.test('a page that comes back as it was goes on from where it was (E2)', needsC
   await write('before');
   await untilItems([page], id, 1);
   await page.goto(`${host.url}/livez`);
-  await until(async () => (await streamsOf(context, host, id)) === 0, 'the page to let go', PATIENT_MS);
+  await until(async () => (await streamsOf(context, host, id)) === 0, 'the page to let go');
   await write('meanwhile');
   // One that comes back as it was loads nothing.
   await page.goBack({ waitUntil: 'commit' });
@@ -183,7 +177,7 @@ t.test('a page that comes back as it was goes on from where it was (E2)', needsC
   }
   await untilItems([page], id, 2);
   await untilLive([page]);
-  await until(async () => (await streamsOf(context, host, id)) === 1, 'one stream', PATIENT_MS);
+  await until(async () => (await streamsOf(context, host, id)) === 1, 'one stream');
   t.ok(isWhole(await toldOf(page)));
 });
 

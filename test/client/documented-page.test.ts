@@ -3,8 +3,8 @@
 import { text } from 'node:stream/consumers';
 import type { Browser, Page } from 'playwright-core';
 import t from 'tap';
-import { PATIENT_MS, type PageWindow, setUp, untilAll, untilLive } from '../helpers/board-pages.ts';
-import { needsChromium, startChromium } from '../helpers/chromium.ts';
+import { type PageWindow, setUp, untilAll, untilLive } from '../helpers/board-pages.ts';
+import { needsChromium, openContext, startChromium } from '../helpers/chromium.ts';
 import { Client } from '../helpers/client.ts';
 import { findFreePort } from '../helpers/free-port.ts';
 import { useDatabase } from '../helpers/node.ts';
@@ -31,16 +31,15 @@ t.test('the first page of docs/client.md shows a board of its own origin', needs
   const user = await Client.signUp(node);
   const id = await user.createBoard();
   await user.post(`/boards/${id}/items`, { text: 'Milk' });
-  const context = await browser.newContext();
-  t.teardown(() => context.close());
+  const context = await openContext(t, browser);
   const [name = '', value = ''] = user.cookie.split('=');
   await context.addCookies([{ name, value, url: site.url }]);
   const tab = await context.newPage();
   await tab.goto(`${site.url}/plans.html?board=${id}`);
   const shows = async (texts: string[]) => `${await tab.locator('#notes li').allTextContents()}` === `${texts}`;
-  await until(() => shows(['Milk']), 'the board', PATIENT_MS);
+  await until(() => shows(['Milk']), 'the board');
   await user.post(`/boards/${id}/items`, { text: 'Bread' });
-  await until(() => shows(['Milk', 'Bread']), 'what came later', PATIENT_MS);
+  await until(() => shows(['Milk', 'Bread']), 'what came later');
 });
 
 t.test(
@@ -78,8 +77,7 @@ t.test(
     await write(0, 'Milk');
     await write(1, 'Bins');
 
-    const context = await browser.newContext();
-    t.teardown(() => context.close());
+    const context = await openContext(t, browser);
     const pages = [await context.newPage(), await context.newPage()];
     for (const page of pages) await page.goto(site.url);
     const shows = async (page: Page, list: string, texts: string[]) =>
@@ -110,8 +108,7 @@ t.test('the snippets of docs/client.md run in a page', needsChromium, async (t) 
   await untilLive([page, other]);
   const logged: string[] = [];
   page.on('console', (message) => logged.push(message.text()));
-  const logs = (text: string | RegExp) =>
-    until(() => logged.some((line) => line.match(text)), `${text} of ${logged}`, PATIENT_MS);
+  const logs = (text: string | RegExp) => until(() => logged.some((line) => line.match(text)), `${text} of ${logged}`);
   const snippets = [
     textOf('docs/client.md', 'What is shown, and what has changed'),
     textOf('docs/client.md', 'Cursors and typing').replaceAll('https://boards.example', host.url),

@@ -19,14 +19,14 @@ t.test('by the log: the last events, then each that comes, also after its connec
   const environment = { DATABASE_URL: database.url };
   const lines = startCli(t, ['tail', boardId, '--json', '--last', '2'], environment);
   const people = startCli(t, ['tail', boardId, '--last', '1'], environment);
-  await until(() => seqsOf(lines.output).length === 2 && people.output.includes('#3'), 'the last ones', 300_000);
+  await until(() => seqsOf(lines.output).length === 2 && people.output.includes('#3'), 'the last ones');
   t.match(people.output, /^\S+Z #3 Ada created item "one" [0-9a-f-]{36}\n$/);
   await database.sql(
     `select pg_terminate_backend(pid) from pg_stat_activity
      where application_name = 'teamboard command' and datname = current_database()`,
   );
   await write('t\u001bwo');
-  await until(() => seqsOf(lines.output).length === 3 && people.output.includes('#4'), 'the next one', 300_000);
+  await until(() => seqsOf(lines.output).length === 3 && people.output.includes('#4'), 'the next one');
   t.strictSame(seqsOf(lines.output), [2, 3, 4]);
   t.match(people.output, /teamboard: cut: .* Going on behind #3 when it is back\.\n/);
   t.match(people.output, /"t wo"/, 'nothing that moves a terminal');
@@ -58,11 +58,11 @@ t.test('by a stream: each event once, over a cut; a refusal ends it', async (t) 
   await database.sql(`insert into teamboard.items (board_id, text) select $1, 'x' from generate_series(1, 50)`, [
     boardId,
   ]);
-  await until(() => seqsOf(lines.output).length >= before + 50, 'all of them', 300_000);
+  await until(() => seqsOf(lines.output).length >= before + 50, 'all of them');
   const { streams } = (await ada.get('/streams')).body;
   t.equal((await ada.delete(`/streams/${streams[0].streamId}`)).status, 204);
   await write('while it was away');
-  await until(() => lines.output.includes('while it was away'), 'what came between', 300_000);
+  await until(() => lines.output.includes('while it was away'), 'what came between');
   const seqs = seqsOf(lines.output);
   t.strictSame(
     seqs,

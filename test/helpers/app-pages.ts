@@ -2,8 +2,7 @@
 
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import type { Test } from 'tap';
-import { PATIENT_MS } from './board-pages.ts';
-import { startChromium } from './chromium.ts';
+import { openContext, startChromium } from './chromium.ts';
 import { startNode, useDatabase } from './node.ts';
 import { type PageHost, startPageHost } from './page-host.ts';
 import { until } from './until.ts';
@@ -57,8 +56,7 @@ export interface Person {
 
 /** Nobody yet, with an empty browser. */
 export async function visit(t: Test, { browser, host, complaints: all }: World, options: BrowserContextOptions = {}) {
-  const context = await browser.newContext({ baseURL: host.url, reducedMotion: 'reduce', ...options });
-  context.setDefaultTimeout(PATIENT_MS);
+  const context = await openContext(t, browser, { baseURL: host.url, reducedMotion: 'reduce', ...options });
   const page = await context.newPage();
   const complaints: string[] = [];
   all.push(complaints);
@@ -68,7 +66,6 @@ export async function visit(t: Test, { browser, host, complaints: all }: World, 
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(String(error.stack)));
-  t.teardown(() => context.close());
   return { context, page, complaints };
 }
 
@@ -110,7 +107,7 @@ export async function signIn(t: Test, world: World, name: string, options?: Brow
 export const statusOf = (page: Page) => page.getByRole('status').first().innerText();
 
 export const untilStatus = (page: Page, status: RegExp) =>
-  until(async () => status.test(await statusOf(page).catch(() => '')), `the status ${status}`, PATIENT_MS);
+  until(async () => status.test(await statusOf(page).catch(() => '')), `the status ${status}`);
 
 export const noteOf = (page: Page, text: string) => page.locator('[data-item-id]').filter({ hasText: text });
 
@@ -129,7 +126,7 @@ async function untilShown(page: Page, texts: string[], order: (shown: string[]) 
     shown = order(await textsOf(page));
     return `${shown}` === `${texts}`;
   };
-  await until(isSo, () => `the notes ${texts}, and saw ${shown}`, PATIENT_MS);
+  await until(isSo, () => `the notes ${texts}, and saw ${shown}`);
 }
 
 /** What is drawn where: the zoom, and what lies in the corner of the view. */

@@ -2,13 +2,11 @@
 
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import type { Test } from 'tap';
+import { openContext } from './chromium.ts';
 import { findFreePort } from './free-port.ts';
 import { type PageHost, startPageHost } from './page-host.ts';
 import { spawnNode } from './process.ts';
 import { until } from './until.ts';
-
-/** On a machine that does much else. */
-export const PATIENT_MS = 90_000;
 
 /** Shows the boards of its address, and keeps all that it is told of the first one. */
 const page = `<!doctype html><title>Boards</title>
@@ -45,8 +43,7 @@ export async function setUp(t: Test, browser: Browser, databaseUrl: string) {
   const start = () => spawnNode(t, { DATABASE_URL: databaseUrl, PORT: port });
   const node = await start();
   const host = await startPageHost(t, (path) => (path === '/boards.html' ? page : undefined), node.url);
-  const context = await browser.newContext();
-  t.teardown(() => context.close());
+  const context = await openContext(t, browser);
   await context.request.post(`${host.url}/guests`, { data: { name: 'Ada' } });
   const createBoard = async () => {
     const answer = await context.request.post(`${host.url}/boards`, { data: { name: 'Plans' } });
@@ -77,7 +74,7 @@ export async function untilAll(
   condition: (page: Page) => Promise<boolean>,
   what: string,
 ): Promise<void> {
-  for (const page of pages) await until(() => condition(page), what, PATIENT_MS);
+  for (const page of pages) await until(() => condition(page), what);
 }
 
 export const untilLive = (pages: Page[]) =>

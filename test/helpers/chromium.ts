@@ -1,8 +1,9 @@
 // A real browser: Debian's Chromium, where it is installed.
 
 import { existsSync } from 'node:fs';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, type BrowserContext, type BrowserContextOptions, chromium } from 'playwright-core';
 import type { Teardown } from './teardown.ts';
+import { PATIENT_MS } from './until.ts';
 
 const path = '/usr/bin/chromium';
 
@@ -23,8 +24,20 @@ export async function startChromium(t: Teardown): Promise<Browser> {
     ],
     // Else no page ever comes back as it was.
     ignoreDefaultArgs: ['--disable-back-forward-cache'],
-    timeout: 120_000,
+    timeout: PATIENT_MS,
   });
   t.teardown(() => browser.close());
   return browser;
+}
+
+/** An empty profile, whose pages wait as long as a test does. */
+export async function openContext(
+  t: Teardown,
+  browser: Browser,
+  options: BrowserContextOptions = {},
+): Promise<BrowserContext> {
+  const context = await browser.newContext(options);
+  context.setDefaultTimeout(PATIENT_MS);
+  t.teardown(() => context.close());
+  return context;
 }

@@ -62,9 +62,12 @@ export class Client {
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(body),
     });
+    const answer = (await response.json()) as { user: { id: string; name: string } };
+    // A busy machine may be as slow with the database as one that is away. Nothing was done, and nobody minds two guests.
+    if (response.status === 503) return Client.#begin(node, path, body);
+    if (!answer.user) throw new Error(`POST ${path}: ${response.status} ${JSON.stringify(answer)}`);
     const [cookie = ''] = response.headers.getSetCookie();
-    const { user } = (await response.json()) as { user: { id: string; name: string } };
-    return new Client(node.url, cookie.split(';')[0] ?? '', user);
+    return new Client(node.url, cookie.split(';')[0] ?? '', answer.user);
   }
 
   /** The same user, in the session that an answer has put into the browser. */

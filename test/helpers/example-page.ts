@@ -2,10 +2,8 @@
 
 import type { Browser, Page } from 'playwright-core';
 import type { Test } from 'tap';
+import { openContext } from './chromium.ts';
 import { until } from './until.ts';
-
-/** On a machine that does much else. */
-const PATIENT_MS = 90_000;
 
 export interface Visitor {
   page: Page;
@@ -19,10 +17,8 @@ export interface Visitor {
 
 /** Comes in by the form that asks for a name. */
 export async function visit(t: Test, browser: Browser, url: string, name: string): Promise<Visitor> {
-  const context = await browser.newContext({ viewport: { width: 800, height: 640 } });
-  t.teardown(() => context.close());
+  const context = await openContext(t, browser, { viewport: { width: 800, height: 640 } });
   const page = await context.newPage();
-  page.setDefaultTimeout(PATIENT_MS);
   page.on('pageerror', (error) => t.fail(`${name}'s page: ${error.message}`));
   await page.goto(url);
   await page.fill('[name=name]', name);
@@ -30,7 +26,7 @@ export async function visit(t: Test, browser: Browser, url: string, name: string
   const texts = async (selector: string) =>
     (await page.locator(selector).allTextContents()).map((text) => text.trim().replace(/\s+/g, ' '));
   const untilSo = (selector: string, isSo: (found: string[]) => boolean, what: string) =>
-    until(async () => isSo(await texts(selector)), `${name}'s page to show ${what}`, PATIENT_MS);
+    until(async () => isSo(await texts(selector)), `${name}'s page to show ${what}`);
   return {
     page,
     texts,

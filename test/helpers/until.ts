@@ -8,6 +8,9 @@ import { setTimeout as delay } from 'node:timers/promises';
  */
 const LONGEST_TURN_MS = 250;
 
+/** Of a machine that does much else, and is slow: who waits in vain waits long, and nobody else is held up. */
+export const PATIENT_MS = 240_000;
+
 /**
  * @param condition tried every 10 ms until it gives something truthy
  * @param what names what is waited for, for the error, as of then
@@ -16,7 +19,7 @@ const LONGEST_TURN_MS = 250;
 export async function until<T>(
   condition: () => T | Promise<T>,
   what: string | (() => string),
-  timeoutMs = 60_000,
+  timeoutMs = PATIENT_MS,
 ): Promise<Exclude<T, false | undefined | null>> {
   let waitedMs = 0;
   for (;;) {

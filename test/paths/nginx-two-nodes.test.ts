@@ -34,8 +34,7 @@ t.test('behind nginx', needs('nginx'), async (t) => {
     await until(async () => (await post())?.status === 201, `write ${text}`);
     head += 1;
   };
-  const isTold = () =>
-    until(() => readers.every(({ seqs }) => seqs.at(-1) === head), `all to be told of ${head}`, 90_000);
+  const isTold = () => until(() => readers.every(({ seqs }) => seqs.at(-1) === head), `all to be told of ${head}`);
 
   await t.test('each event is there before the next one is written, and both nodes have streams', async (t) => {
     for (let n = 0; n < 20; n += 1) {
@@ -71,7 +70,7 @@ t.test('behind nginx', needs('nginx'), async (t) => {
     await gone?.exit();
     for (let n = 0; n < 10; n += 1) await write(`killed ${n}`);
     await isTold();
-    await until(() => readers.every(({ isOpen }) => isOpen), 'all to be open again', 90_000);
+    await until(() => readers.every(({ isOpen }) => isOpen), 'all to be open again');
     for (const { connections } of readers) {
       t.ok(
         connections.every(({ status }) => status === undefined || status === 200),

@@ -11,8 +11,6 @@ const STREAMS = 500;
 const BACK = 100;
 /** Reads of the log, for all of them together: the newest events of an open board are in memory. */
 const MOST_READS = 50;
-/** By the processor, of the node and of its clients, which are here: by the clock it is what else the machine does. */
-const CAUGHT_UP_MS = 5000;
 
 t.test(`${STREAMS} streams that come back at once catch up by a few reads of the log (E1, E2, E5)`, async (t) => {
   const { url, sql } = await useDatabase(t);
@@ -49,9 +47,9 @@ t.test(`${STREAMS} streams that come back at once catch up by a few reads of the
   const head = 2 + BACK;
   const faults = await findFaults(after, { from: 3, to: head });
   const { user, system } = process.cpuUsage(cpuBefore);
-  t.comment(`caught up in ${((performance.now() - start) / 1000).toFixed(1)} s, with ${reads} reads`);
+  const cpuMs = Math.round((user + system) / 1000);
+  t.comment(`caught up in ${Math.round(performance.now() - start)} ms, ${cpuMs} of the processor, with ${reads} reads`);
   t.strictSame(faults, [], 'each event once, in order');
-  t.ok((user + system) / 1000 < CAUGHT_UP_MS, `${Math.round((user + system) / 1000)} ms of the processor`);
   t.ok(reads < MOST_READS, `${reads} reads`);
 
   await sql(insert, [boardId, 1]);

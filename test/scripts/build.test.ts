@@ -123,9 +123,9 @@ t.test('`npm run dev` starts anew with what has changed, also of what is not com
   dev.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
-  await until(() => output.includes('runs one with first'), 'the first start', 30_000);
+  await until(() => output.includes('runs one with first'), 'the first start');
   writeFileSync(at('src/lua/a.lua'), 'second');
-  await until(() => output.includes('runs one with second'), 'a start after a change of what is read', 30_000);
+  await until(() => output.includes('runs one with second'), 'a start after a change of what is read');
   write('two', 'second');
-  await until(() => output.includes('runs two with second'), 'a start after a change of the code', 30_000);
+  await until(() => output.includes('runs two with second'), 'a start after a change of the code');
 });

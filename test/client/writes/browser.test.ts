@@ -4,13 +4,10 @@ import type { Page } from 'playwright-core';
 import t from 'tap';
 import type { Live } from '../../../src/client/live.ts';
 import type { BoardWrites, Writes } from '../../../src/client/writes/offered.ts';
-import { needsChromium, startChromium } from '../../helpers/chromium.ts';
+import { needsChromium, openContext, startChromium } from '../../helpers/chromium.ts';
 import { startNode, useDatabase } from '../../helpers/node.ts';
 import { startPageHost } from '../../helpers/page-host.ts';
 import { until } from '../../helpers/until.ts';
-
-/** On a machine that does much else. */
-const PATIENT_MS = 90_000;
 
 const html = `<!doctype html><title>Board</title>
 <script type="module">
@@ -37,25 +34,23 @@ t.test('what a tab could not send is in IndexedDB, and sent by the next tab, onc
   const node = await startNode(t, database.url);
   const host = await startPageHost(t, (path) => (path === '/board.html' ? html : undefined), node.url);
   const browser = await startChromium(t);
-  const context = await browser.newContext();
-  t.teardown(() => context.close());
+  const context = await openContext(t, browser);
   await context.request.post(`${host.url}/guests`, { data: { name: 'Ada' } });
   const made = await context.request.post(`${host.url}/boards`, { data: { name: 'Plans' } });
   const { id } = ((await made.json()) as { board: { id: string } }).board;
   const open = async () => {
     const page = await context.newPage();
     await page.goto(`${host.url}/board.html?board=${id}`);
-    await until(() => page.evaluate(() => window.client?.status.name === 'live'), 'the stream', PATIENT_MS);
+    await until(() => page.evaluate(() => window.client?.status.name === 'live'), 'the stream');
     return page;
   };
   const shows = (page: Page, texts: string) =>
-    until(async () => (await page.evaluate(() => window.texts())) === texts, `${texts} to be shown`, PATIENT_MS);
+    until(async () => (await page.evaluate(() => window.texts())) === texts, `${texts} to be shown`);
   const untilKept = (page: Page, unsent: number) =>
     until(
       () =>
         page.evaluate((count) => window.writes.state.kept === 'yes' && window.writes.state.unsent === count, unsent),
       `${unsent} kept`,
-      PATIENT_MS,
     );
 
   const first = await open();

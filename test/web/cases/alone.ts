@@ -4,7 +4,6 @@ import jsqr from 'jsqr';
 import type { Locator, Page } from 'playwright-core';
 import type { Test } from 'tap';
 import { addNote, noteOf, signIn, untilStatus, untilTexts, visit, type World } from '../../helpers/app-pages.ts';
-import { PATIENT_MS } from '../../helpers/board-pages.ts';
 import { untrusted } from '../../helpers/chromium.ts';
 import { textOf } from '../../helpers/pages.ts';
 import { until } from '../../helpers/until.ts';
@@ -45,7 +44,7 @@ export async function start(t: Test, world: World) {
       await from.mouse.move(300 + (x % 200), 300);
       return showsPointer(to);
     };
-    await until(isSeen, 'each of them to see the pointer of the other', PATIENT_MS);
+    await until(isSeen, 'each of them to see the pointer of the other');
   }
 
   await page.goto('/');
@@ -101,19 +100,15 @@ export async function start(t: Test, world: World) {
 
 /** @returns what a camera reads that sees the picture */
 function untilCode(canvas: Locator): Promise<string> {
-  return until(
-    async () => {
-      const { data, width, height } = await canvas.evaluate((element) => {
-        const { width, height } = element as unknown as { width: number; height: number };
-        type Context = { getImageData(x: number, y: number, w: number, h: number): { data: Uint8ClampedArray } };
-        const context = (element as unknown as { getContext(kind: string): Context }).getContext('2d');
-        return { data: [...context.getImageData(0, 0, width, height).data], width, height };
-      });
-      return readQrCode(Uint8ClampedArray.from(data), width, height)?.data;
-    },
-    'a QR code',
-    PATIENT_MS,
-  );
+  return until(async () => {
+    const { data, width, height } = await canvas.evaluate((element) => {
+      const { width, height } = element as unknown as { width: number; height: number };
+      type Context = { getImageData(x: number, y: number, w: number, h: number): { data: Uint8ClampedArray } };
+      const context = (element as unknown as { getContext(kind: string): Context }).getContext('2d');
+      return { data: [...context.getImageData(0, 0, width, height).data], width, height };
+    });
+    return readQrCode(Uint8ClampedArray.from(data), width, height)?.data;
+  }, 'a QR code');
 }
 
 /** It is a module of the older kind. */
@@ -177,9 +172,9 @@ export async function keyboard(t: Test, world: World) {
 
   await tabTo(page, /^Canvas\./);
   await keyboard.press('F6');
-  await until(async () => /^Add note$/.test(await focused(page)), 'the focus to go past all notes', PATIENT_MS);
+  await until(async () => /^Add note$/.test(await focused(page)), 'the focus to go past all notes');
   await keyboard.press('Shift+F6');
-  await until(async () => /^Canvas\./.test(await focused(page)), 'and back', PATIENT_MS);
+  await until(async () => /^Canvas\./.test(await focused(page)), 'and back');
   await keyboard.press('Control+a');
   await keyboard.press('Delete');
   await untilTexts(page, []);
@@ -189,11 +184,11 @@ export async function keyboard(t: Test, world: World) {
   await keyboard.press('Escape');
   const note = noteOf(page, 'By keys');
   await note.waitFor();
-  await until(async () => /^By keys/.test(await focused(page)), 'the focus to come back to the note', PATIENT_MS);
+  await until(async () => /^By keys/.test(await focused(page)), 'the focus to come back to the note');
   const place = () => note.evaluate(({ style }) => style.transform);
   const before = await place();
   await keyboard.press('ArrowRight');
-  await until(async () => (await place()) !== before, 'the note to move', PATIENT_MS);
+  await until(async () => (await place()) !== before, 'the note to move');
   await keyboard.press('6');
   await page.locator('[data-item-id][data-color="blue"]').waitFor();
   await keyboard.press('Enter');
@@ -249,7 +244,7 @@ export async function listByKeyboard(t: Test, world: World) {
   await tabTo(page, /^Move one$/);
   await page.keyboard.press('Alt+ArrowDown');
   await untilTexts(page, ['two', 'one', 'three']);
-  const isBack = () => until(async () => /^Move one$/.test(await focused(page)), 'the focus to stay', PATIENT_MS);
+  const isBack = () => until(async () => /^Move one$/.test(await focused(page)), 'the focus to stay');
   await isBack();
   await page.keyboard.press('Alt+ArrowDown');
   await untilTexts(page, ['two', 'three', 'one']);
@@ -282,7 +277,7 @@ export async function find(t: Test, world: World) {
   await page.getByRole('option', { name: 'the Café' }).waitFor();
   await page.keyboard.press('Enter');
   await noteOf(page, 'Far away').waitFor();
-  await until(isAtFar, 'the note that was found to have the focus', PATIENT_MS);
+  await until(isAtFar, 'the note that was found to have the focus');
 
   /** Does what is called so. */
   const run = async (query: string, name: string) => {
@@ -299,7 +294,7 @@ export async function find(t: Test, world: World) {
   await run('view list', 'View: List');
   await page.getByRole('list', { name: 'Notes' }).waitFor();
   await run('far caf', 'Far away:');
-  await until(isAtFar, 'its row to have the focus', PATIENT_MS);
+  await until(isAtFar, 'its row to have the focus');
   await run('watch', 'Watch the stream');
   await page.getByRole('complementary', { name: 'The stream' }).waitFor();
 }
@@ -342,7 +337,7 @@ export async function largeBoard(t: Test, world: World) {
     await page.mouse.wheel(400, 0);
     return false;
   };
-  await until(isThere, 'the end of the first row', PATIENT_MS);
+  await until(isThere, 'the end of the first row');
   const map = page.locator('.minimap');
   const { x = 0, y = 0, width = 0, height = 0 } = (await map.boundingBox()) ?? {};
   await page.mouse.move(x + width / 2, y + height / 2);
@@ -400,5 +395,5 @@ export async function printed(t: Test, world: World) {
   t.ok(sheets.length > 1, `all of it: ${sheets.length} sheets`);
   await page.emulateMedia({ media: 'screen' });
   await page.getByRole('button', { name: 'Add note' }).waitFor();
-  await until(async () => (await page.locator('[data-item-id]').count()) < 60, 'the canvas again', PATIENT_MS);
+  await until(async () => (await page.locator('[data-item-id]').count()) < 60, 'the canvas again');
 }

@@ -3,7 +3,7 @@
 import type { Page } from 'playwright-core';
 import type { Test } from 'tap';
 import { addNote, signIn, statusOf, untilStatus, untilTexts, type World } from '../../helpers/app-pages.ts';
-import { PATIENT_MS, streamsOf } from '../../helpers/board-pages.ts';
+import { streamsOf } from '../../helpers/board-pages.ts';
 import { findFreePort } from '../../helpers/free-port.ts';
 import { startPageHost } from '../../helpers/page-host.ts';
 import { spawnNode } from '../../helpers/process.ts';
@@ -80,7 +80,7 @@ export async function tabs(t: Test, world: World) {
   for (const page of pages) await untilStatus(page, /^Live$/);
   await addNote(ada.page, 'Said in one');
   for (const page of pages) await untilTexts(page, ['Seen by all', 'Said in one']);
-  await until(async () => (await streamsOf(ada.context, world.host, id)) === 1, 'one stream for all', PATIENT_MS);
+  await until(async () => (await streamsOf(ada.context, world.host, id)) === 1, 'one stream for all');
   t.strictSame(await Promise.all(pages.map(statusOf)), Array(7).fill('Live'));
   t.equal((await ada.context.request.get('/session')).status(), 200, 'and there is room for more requests');
 }

@@ -3,7 +3,6 @@
 import type { Page } from 'playwright-core';
 import type { Test } from 'tap';
 import { signIn, untilStatus, type World } from '../../helpers/app-pages.ts';
-import { PATIENT_MS } from '../../helpers/board-pages.ts';
 import { type Hindrance, startHinderingProxy } from '../../helpers/hindering-proxy.ts';
 import { until } from '../../helpers/until.ts';
 
@@ -21,7 +20,7 @@ export async function streams(t: Test, world: World) {
   await watched.getByRole('button', { name: 'Open a stream' }).click();
   await watched.getByText('event:ready').waitFor();
   const rows = own.locator('tr[data-stream-id]');
-  await until(async () => (await rows.count()) === 2, 'a row for each stream', PATIENT_MS);
+  await until(async () => (await rows.count()) === 2, 'a row for each stream');
   for (const row of await rows.all()) {
     t.match(await row.innerText(), /…[0-9a-f]{8}\s+Plans of Ada\s+\S+-\d+\s+\d+ s\s+0 events\s+0 bytes\s+…[0-9a-f]{8}/);
   }
@@ -42,11 +41,11 @@ export async function streams(t: Test, world: World) {
 
   const mine = await watched.getByText('event:ready').first().innerText();
   const [, streamId = ''] = /"streamId":"([^"]+)"/.exec(mine) ?? [];
-  await until(async () => (await rows.count()) === 2, 'both again', PATIENT_MS);
+  await until(async () => (await rows.count()) === 2, 'both again');
   const other = own.locator(`tr[data-stream-id]:not([data-stream-id="${streamId}"])`);
   const before = await other.getAttribute('data-stream-id');
   await other.getByRole('button', { name: /^Cut/ }).click();
-  await until(async () => (await rows.count()) === 2 && !(await isThere(page, before)), 'it to come back', PATIENT_MS);
+  await until(async () => (await rows.count()) === 2 && !(await isThere(page, before)), 'it to come back');
   await untilStatus(board, /^Live$/);
 }
 

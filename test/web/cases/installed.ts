@@ -3,7 +3,6 @@
 import type { Page } from 'playwright-core';
 import type { Test } from 'tap';
 import { signIn, untilStatus, type World } from '../../helpers/app-pages.ts';
-import { PATIENT_MS } from '../../helpers/board-pages.ts';
 import { startPageHost } from '../../helpers/page-host.ts';
 import { until } from '../../helpers/until.ts';
 import { forgetsAtSignOut, opensAsKept } from './kept.ts';
@@ -60,7 +59,7 @@ export async function installed(t: Test, world: World) {
   await page.goto(`/b/${id}`);
   await untilStatus(page, /^Live$/);
   await page.evaluate(() => window.navigator.serviceWorker.ready.then((registration) => registration.update()));
-  await until(async () => (await keptBy(page)).includes(next), 'what the next version keeps', PATIENT_MS);
+  await until(async () => (await keptBy(page)).includes(next), 'what the next version keeps');
   t.ok((await keptBy(page)).includes(name), 'an open page may still load of its own version');
   await forgetsAtSignOut(page);
   // Who is nobody has no board to be shown.
@@ -81,7 +80,7 @@ export async function installed(t: Test, world: World) {
     await later.close();
     return names;
   };
-  await until(async () => `${await keptLater()}` === next, 'what is old to go', PATIENT_MS);
+  await until(async () => `${await keptLater()}` === next, 'what is old to go');
   const left = ada.complaints.filter((each) => !/ERR_|Failed to load resource/.test(each));
   ada.complaints.splice(0, ada.complaints.length, ...left);
 }

@@ -3,7 +3,6 @@
 import type { Page } from 'playwright-core';
 import type { Test } from 'tap';
 import { addNote, noteOf, type Person, untilNotes, untilStatus, type World } from '../../helpers/app-pages.ts';
-import { PATIENT_MS } from '../../helpers/board-pages.ts';
 import type { PageHost } from '../../helpers/page-host.ts';
 import { until } from '../../helpers/until.ts';
 
@@ -78,19 +77,19 @@ export async function opensAsKept(t: Test, world: World, host: PageHost, ada: Pe
   await sayOnline(page);
   await untilStatus(page, /^Ended: there is no such board, or you are not a member of it$/);
   t.equal(await page.locator('[data-item-id]').count(), 0, 'somebody else sees none of the notes');
-  await until(async () => (await countKept(page)) === 0, 'what was kept to go', PATIENT_MS);
+  await until(async () => (await countKept(page)) === 0, 'what was kept to go');
 
   await context.clearCookies();
   await context.addCookies(cookies);
   await page.goto(`/b/${id}`);
   await untilStatus(page, /^Live$/);
-  await until(async () => (await countKept(page)) === 1, 'the board to be kept', PATIENT_MS);
+  await until(async () => (await countKept(page)) === 1, 'the board to be kept');
 
   // As many and as large as others would be that were open before.
   await putKept(page, ada.id, [9e6, 7.8e6, 7.8e6, 7.8e6, 7.8e6, ...Array(30).fill(1000)]);
   await page.reload();
   await untilStatus(page, /^Live$/);
-  await until(async () => Number(await countKept(page)) <= 20, 'no more than so many to be kept', PATIENT_MS);
+  await until(async () => Number(await countKept(page)) <= 20, 'no more than so many to be kept');
   const kept = await listKept(page);
   t.equal(kept[0]?.key, `${ada.id} ${id}`, 'the one that was seen last');
   t.ok(
@@ -133,5 +132,5 @@ export async function forgetsAtSignOut(page: Page): Promise<void> {
   await page.goto('/');
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('textbox', { name: 'Your name' }).waitFor();
-  await until(async () => (await countKept(page)) === 0, 'what was kept to go', PATIENT_MS);
+  await until(async () => (await countKept(page)) === 0, 'what was kept to go');
 }

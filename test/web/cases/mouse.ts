@@ -12,7 +12,6 @@ import {
   untilStatus,
   type World,
 } from '../../helpers/app-pages.ts';
-import { PATIENT_MS } from '../../helpers/board-pages.ts';
 import { until } from '../../helpers/until.ts';
 
 const templates = {
@@ -61,7 +60,7 @@ async function choosesAndCopies(page: Page): Promise<void> {
   await page.keyboard.press('Control+V');
   const copied = ['Goals', 'What will be different at the end?'];
   await untilNotes(page, [...before, ...copied]);
-  await until(async () => (await page.locator(selected).count()) === 2, 'the copies to be chosen', PATIENT_MS);
+  await until(async () => (await page.locator(selected).count()) === 2, 'the copies to be chosen');
   for (const text of copied) await page.locator(selected).filter({ hasText: text }).waitFor();
   await page.getByRole('button', { name: 'Undo' }).click();
   await untilNotes(page, before);
@@ -82,25 +81,25 @@ async function looksAround(page: Page): Promise<void> {
   let camera = await cameraOf(page);
   await page.mouse.wheel(30, 120);
   camera = { ...camera, x: camera.x + 30 / camera.zoom, y: camera.y + 120 / camera.zoom };
-  await until(() => isAt(camera), 'two fingers on a trackpad to move the view both ways', PATIENT_MS);
+  await until(() => isAt(camera), 'two fingers on a trackpad to move the view both ways');
   await page.keyboard.down('Shift');
   await page.mouse.wheel(0, 90);
   await page.keyboard.up('Shift');
   camera = { ...camera, x: camera.x + 90 / camera.zoom };
-  await until(() => isAt(camera), 'the wheel with Shift to move it to the side', PATIENT_MS);
+  await until(() => isAt(camera), 'the wheel with Shift to move it to the side');
   await page.keyboard.down('Control');
   await page.mouse.wheel(0, -50);
   await page.keyboard.up('Control');
   const zoom = camera.zoom * Math.exp(50 / 150);
   camera = { x: camera.x + at.x / camera.zoom - at.x / zoom, y: camera.y + at.y / camera.zoom - at.y / zoom, zoom };
-  await until(() => isAt(camera), 'a pinch on a trackpad, or the wheel with Ctrl, to zoom at the pointer', PATIENT_MS);
+  await until(() => isAt(camera), 'a pinch on a trackpad, or the wheel with Ctrl, to zoom at the pointer');
   await page.locator('.canvas').press('+');
-  await until(async () => (await cameraOf(page)).zoom > zoom * 1.2, 'a key to zoom', PATIENT_MS);
+  await until(async () => (await cameraOf(page)).zoom > zoom * 1.2, 'a key to zoom');
   await page.locator('.canvas').press('0');
   await page.getByRole('button', { name: /^Fit all notes, zoom is 100 %$/ }).waitFor();
   camera = await cameraOf(page);
   await page.keyboard.press('ArrowRight');
-  await until(() => isAt({ ...camera, x: camera.x + 80 / camera.zoom }), 'a key to move the view', PATIENT_MS);
+  await until(() => isAt({ ...camera, x: camera.x + 80 / camera.zoom }), 'a key to move the view');
 }
 
 async function showsKeys(page: Page): Promise<void> {
@@ -130,7 +129,7 @@ async function survivesCrash({ page, context }: Person): Promise<void> {
   await noteOf(later, 'Risks').dblclick();
   const isBack = async () =>
     (await later.getByRole('textbox', { name: 'Note text' }).inputValue()) === 'Risks, half a thought';
-  await until(isBack, 'what was begun', PATIENT_MS);
+  await until(isBack, 'what was begun');
   await later.keyboard.press('Escape');
   await noteOf(later, 'Risks, half a thought').waitFor();
   await untilStatus(later, /^Live$/);

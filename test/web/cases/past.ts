@@ -3,7 +3,6 @@
 import type { Page } from 'playwright-core';
 import type { Test } from 'tap';
 import { noteOf, type Person, signIn, textsOf, untilStatus, untilTexts, type World } from '../../helpers/app-pages.ts';
-import { PATIENT_MS } from '../../helpers/board-pages.ts';
 import { until } from '../../helpers/until.ts';
 import { check } from './accessible.ts';
 
@@ -106,14 +105,14 @@ async function slides(t: Test, page: Page, api: ReturnType<typeof apiOf>): Promi
   await untilStatus(page, /^Live$/);
   const { cursor } = await api('GET');
   const head = Number(cursor.split('-')[1]);
-  await until(async () => (await slider.getAttribute('max')) === `${head}`, 'the page to know the head', PATIENT_MS);
+  await until(async () => (await slider.getAttribute('max')) === `${head}`, 'the page to know the head');
   for (let seq = head - 1; seq > head - 9; seq -= 1) {
     await page.keyboard.press('ArrowLeft');
     const said = new RegExp(`: .+\\. Change ${seq} of ${head}\\.$`);
-    await until(async () => said.test((await slider.getAttribute('aria-valuetext')) ?? ''), `place ${seq}`, PATIENT_MS);
+    await until(async () => said.test((await slider.getAttribute('aria-valuetext')) ?? ''), `place ${seq}`);
     const { items } = await api('GET', `?at=${cursor.replace(/\d+$/, `${seq}`)}`);
     const wanted = items.map(({ text }) => text).sort();
-    await until(async () => `${(await textsOf(page)).sort()}` === `${wanted}`, `the notes ${wanted}`, PATIENT_MS);
+    await until(async () => `${(await textsOf(page)).sort()}` === `${wanted}`, `the notes ${wanted}`);
   }
   const { items } = await api('GET', `?at=${cursor.replace(/\d+$/, `${head - 8}`)}`);
   await button(page, 'List').click();

@@ -13,7 +13,6 @@ import {
   untilTexts,
   type World,
 } from '../../helpers/app-pages.ts';
-import { PATIENT_MS } from '../../helpers/board-pages.ts';
 import { until } from '../../helpers/until.ts';
 
 /** Two people with one board open. */
@@ -57,7 +56,7 @@ export async function edits(t: Test, world: World) {
   await ada.page.getByText('Grace is writing').waitFor();
   await grace.page.getByRole('textbox', { name: 'Note text' }).fill('Buy <b>bread</b>');
   await noteOf(ada.page, 'Buy <b>bread</b>').waitFor();
-  await until(() => ada.page.evaluate('marked.length > 0'), 'what somebody else has changed to be marked', PATIENT_MS);
+  await until(() => ada.page.evaluate('marked.length > 0'), 'what somebody else has changed to be marked');
   t.equal(await ada.page.evaluate('marked.every(Boolean)'), true, 'by nothing that moves, for who wants no motion');
   await grace.page.keyboard.press('Escape');
   await ada.page.getByText('Grace is writing').waitFor({ state: 'detached' });
@@ -72,8 +71,8 @@ export async function edits(t: Test, world: World) {
     const [here, there] = await Promise.all([placeOf(ada.page, 'bread'), placeOf(grace.page, 'bread')]);
     return here !== before && there === here;
   };
-  await until(isMoved, 'the note to come to the same place for both', PATIENT_MS);
-  await until(() => showsPointer(grace.page), 'the pointer of the other', PATIENT_MS);
+  await until(isMoved, 'the note to come to the same place for both');
+  await until(() => showsPointer(grace.page), 'the pointer of the other');
 
   await ada.page.getByRole('button', { name: 'Blue', exact: true }).click();
   await grace.page.locator('[data-item-id][data-color="blue"]').waitFor();
@@ -84,7 +83,7 @@ export async function edits(t: Test, world: World) {
   await ada.page.getByText('Some of it stays: somebody else has changed it since.').waitFor({ state: 'attached' });
   await ada.page.getByRole('button', { name: 'Undo' }).click();
   const isBack = async () => (await placeOf(grace.page, 'bread')) === before;
-  await until(isBack, 'the drag, which nobody else has changed, to be taken back', PATIENT_MS);
+  await until(isBack, 'the drag, which nobody else has changed, to be taken back');
   for (const { page } of [ada, grace]) t.equal(await page.locator(red).count(), 1, 'the colour of the other stays');
 
   await ada.page.getByRole('button', { name: 'Delete' }).click();
@@ -115,14 +114,10 @@ export async function windows(t: Test, world: World) {
     [second, ada.page],
     [ada.page, second],
   ] as const) {
-    await until(
-      async () => {
-        await from.mouse.move(300 + Math.random() * 200, 300);
-        return showsPointer(to);
-      },
-      'one window to show the pointer of the other',
-      PATIENT_MS,
-    );
+    await until(async () => {
+      await from.mouse.move(300 + Math.random() * 200, 300);
+      return showsPointer(to);
+    }, 'one window to show the pointer of the other');
   }
   await second.close();
 
@@ -137,12 +132,12 @@ export async function windows(t: Test, world: World) {
   };
   await ada.page.locator('.canvas').hover();
   await ada.page.mouse.wheel(700, -300);
-  await until(isThere, 'the view to follow', PATIENT_MS);
+  await until(isThere, 'the view to follow');
   await grace.page.keyboard.press('Escape');
   await grace.page.getByText('Following Ada', { exact: true }).waitFor({ state: 'detached' });
   const before = `${await middleOf(grace.page)}`;
   await ada.page.mouse.wheel(-900, 500);
-  await until(async () => `${await middleOf(ada.page)}` !== before, 'the other to move', PATIENT_MS);
+  await until(async () => `${await middleOf(ada.page)}` !== before, 'the other to move');
   // Sent after the view would have been.
   await ada.page.getByRole('button', { name: 'Fit all notes' }).click();
   await noteOf(ada.page, 'Here').dblclick();
@@ -151,7 +146,7 @@ export async function windows(t: Test, world: World) {
   t.equal(`${await middleOf(grace.page)}`, before, 'after Escape one stays where one is');
 
   await people.getByRole('button', { name: 'Follow Ada' }).click();
-  await until(isThere, 'the view to follow again', PATIENT_MS);
+  await until(isThere, 'the view to follow again');
   await grace.page.locator('.canvas').hover();
   await grace.page.mouse.wheel(50, 0);
   await grace.page.getByText('Following Ada', { exact: true }).waitFor({ state: 'detached' });
@@ -172,7 +167,7 @@ export async function conflict(t: Test, world: World) {
   await ada.page.getByRole('textbox', { name: 'Note text' }).fill('By Ada');
   await ada.page.keyboard.press('Escape');
   const isSaved = async () => /By Ada/.test(await (await ada.context.request.get(`/boards/${id}`)).text());
-  await until(isSaved, 'hers to be what the board has', PATIENT_MS);
+  await until(isSaved, 'hers to be what the board has');
   await grace.context.setOffline(false);
 
   const dialog = grace.page.getByRole('dialog');
@@ -274,9 +269,9 @@ export async function columns(t: Test, world: World) {
     const [toDo, doing] = [await textsIn(page, 'To do'), await textsIn(page, 'Doing')];
     return toDo.length === 0 && doing.length === 3;
   };
-  for (const page of pages) await until(() => isMoved(page), 'both to win', PATIENT_MS);
+  for (const page of pages) await until(() => isMoved(page), 'both to win');
   const same = async () => `${await textsIn(ada.page, 'Doing')}` === `${await textsIn(grace.page, 'Doing')}`;
-  await until(same, 'one order on both pages', PATIENT_MS);
+  await until(same, 'one order on both pages');
   await ada.page.locator('[aria-live]', { hasText: /^one: now 1 of \d in Doing\.$/ }).waitFor({ state: 'attached' });
 
   await ada.page.getByRole('textbox', { name: 'Label of a new column' }).fill('Done');
@@ -288,10 +283,10 @@ export async function columns(t: Test, world: World) {
   const { x, y } = (await target.boundingBox()) ?? { x: 0, y: 0 };
   await ada.page.mouse.move(x + 20, y + 20, { steps: 5 });
   await ada.page.mouse.up();
-  for (const page of pages) await until(async () => `${await textsIn(page, 'Done')}` === 'three', 'a drop', PATIENT_MS);
+  for (const page of pages) await until(async () => `${await textsIn(page, 'Done')}` === 'three', 'a drop');
   await ada.page.locator('[aria-live]', { hasText: 'three: now 1 of 1 in Done.' }).waitFor({ state: 'attached' });
   await ada.page.keyboard.press('Control+z');
-  for (const page of pages) await until(async () => (await textsIn(page, 'Doing')).length === 3, 'undo', PATIENT_MS);
+  for (const page of pages) await until(async () => (await textsIn(page, 'Doing')).length === 3, 'undo');
   await ada.page.getByRole('combobox', { name: 'Label of three' }).fill('Later');
   await ada.page.keyboard.press('Enter');
   await grace.page.getByRole('heading', { name: 'Later 1' }).waitFor();
@@ -299,7 +294,7 @@ export async function columns(t: Test, world: World) {
   const before = `${await titles(ada.page)}`;
   await ada.page.reload();
   await ada.page.getByRole('button', { name: 'Columns', exact: true }).click();
-  await until(async () => `${await titles(ada.page)}` === before, 'the columns in the order of before', PATIENT_MS);
+  await until(async () => `${await titles(ada.page)}` === before, 'the columns in the order of before');
   await grace.page.getByRole('button', { name: 'By colour' }).click();
   await grace.page.getByRole('heading', { name: 'Yellow 3' }).waitFor();
 }
@@ -325,11 +320,16 @@ async function runsSnippet(page: Page, code: string, write: () => Promise<void>)
   const logged: string[] = [];
   const onConsole = (message: ConsoleMessage) => void logged.push(message.text());
   page.on('console', onConsole);
-  await page.evaluate(
-    `new Promise((opened) => { ${code.replace('stream.addEvent', "stream.addEventListener('ready', opened); stream.addEvent")} }).then(() => {})`,
-  );
+  const heard = ['ready', 'error'].map((name) => `stream.addEventListener('${name}', () => (snippet += ' ${name}'));`);
+  await page.evaluate(`globalThis.snippet = ''; { ${code}\n${heard.join('')} }`);
+  let told = '';
+  const isOpen = async () => {
+    told = await page.evaluate<string>('snippet');
+    return told.includes('ready');
+  };
+  await until(isOpen, () => `the stream of the snippet to be ready, and heard:${told}`);
   await write();
-  await until(() => logged.some((line) => line.includes('boardId')), 'what the snippet logs', PATIENT_MS);
+  await until(() => logged.some((line) => line.includes('boardId')), 'what the snippet logs');
   page.off('console', onConsole);
 }
 
@@ -341,7 +341,7 @@ async function runsCurl(t: Test, line: string, token: string): Promise<void> {
   curl.stdout.on('data', (part) => {
     output += part;
   });
-  await until(() => /^event:ready$/m.test(output), 'the stream by curl', PATIENT_MS);
+  await until(() => /^event:ready$/m.test(output), 'the stream by curl');
   curl.kill();
 }
 

@@ -3,7 +3,6 @@
 import type { CDPSession } from 'playwright-core';
 import type { Test } from 'tap';
 import { cameraOf, noteOf, signIn, type World } from '../../helpers/app-pages.ts';
-import { PATIENT_MS } from '../../helpers/board-pages.ts';
 import { until } from '../../helpers/until.ts';
 
 type Place = readonly [x: number, y: number];
@@ -77,7 +76,7 @@ export async function touch(t: Test, world: World) {
     const { x, y, zoom } = await cameraOf(page);
     return zoom === before.zoom && isNear(before.x - x, 40 / zoom) && isNear(before.y - y, 50 / zoom);
   };
-  await until(panned, 'the surface to go with one finger', PATIENT_MS);
+  await until(panned, 'the surface to go with one finger');
 
   const place = () => note.evaluate(({ style }) => style.transform);
   const from = await place();
@@ -89,14 +88,14 @@ export async function touch(t: Test, world: World) {
     [x + 40, y + 20],
     [x + 60, y - 20],
   ]);
-  await until(async () => (await place()) !== from, 'the note to go with a finger', PATIENT_MS);
+  await until(async () => (await place()) !== from, 'the note to go with a finger');
   t.strictSame(await cameraOf(page), camera, 'and the surface stays');
 
   const middle = { x: width / 2, y: 60 };
   const at = (by: number): Place => [left + middle.x + by, top + middle.y];
   await fingers(session, [at(-40), at(-60), at(-80)], [at(40), at(60), at(80)]);
   const pinched = async () => isNear((await cameraOf(page)).zoom * 10, camera.zoom * 20);
-  await until(pinched, 'two fingers to zoom', PATIENT_MS);
+  await until(pinched, 'two fingers to zoom');
   const { zoom, ...corner } = await cameraOf(page);
   t.ok(isNear(corner.x + middle.x / zoom, camera.x + middle.x / camera.zoom), 'what lies between them stays there');
   t.ok(isNear(corner.y + middle.y / zoom, camera.y + middle.y / camera.zoom));

@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs';
 import type { Page } from 'playwright-core';
 import type { Test } from 'tap';
 import { noteOf, signIn, untilNotes, untilStatus, type World } from '../../helpers/app-pages.ts';
-import { PATIENT_MS } from '../../helpers/board-pages.ts';
 import { until } from '../../helpers/until.ts';
 
 async function openDialog(page: Page) {
@@ -67,7 +66,7 @@ export async function transfer(t: Test, world: World) {
       await dialog.getByText('0 of 3 notes have arrived').waitFor();
       await dialog.getByRole('button', { name: 'Go on' }).click();
     }
-    await until(() => !page.url().endsWith(id), 'the new board', PATIENT_MS);
+    await until(() => !page.url().endsWith(id), 'the new board');
     await untilStatus(page, /^Live$/);
     await noteOf(page, 'Third').waitFor();
     const after = await snapshotOf(new URL(page.url()).pathname.slice('/b/'.length));
@@ -95,12 +94,12 @@ export async function transfer(t: Test, world: World) {
   const isStored = async (count: number) => (await snapshotOf(id)).items.length === count;
   await page.getByRole('button', { name: 'Undo' }).click();
   await untilNotes(page, texts);
-  await until(() => isStored(3), 'one undo to take all of it back', PATIENT_MS);
+  await until(() => isStored(3), 'one undo to take all of it back');
   await page.getByRole('button', { name: 'Redo' }).click();
-  await until(() => isStored(623), 'and one redo to do it again', PATIENT_MS);
+  await until(() => isStored(623), 'and one redo to do it again');
   await page.locator('.canvas').press('Control+a');
   await page.getByRole('button', { name: 'Delete 623' }).click();
   await untilNotes(page, []);
   await page.getByRole('button', { name: 'Undo' }).click();
-  await until(() => isStored(623), 'the same of what was deleted in one go', PATIENT_MS);
+  await until(() => isStored(623), 'the same of what was deleted in one go');
 }
