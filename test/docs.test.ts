@@ -70,6 +70,16 @@ t.test('each command of the pages is run, or cannot be run here', async (t) => {
       'test/examples/django.test.ts runs an application that has it',
     ]),
     ['docs/django.md: Whose change it is (1)', 'test/examples/django.test.ts runs an application that has it'],
+    ...[1, 2, 3, 4, 5].map((number): [string, string] => [
+      `docs/express.md: Beside an Express application (${number})`,
+      'test/examples/express.test.ts runs an application that has it',
+    ]),
+    ['docs/express.md: Whose change it is (1)', 'test/examples/express.test.ts runs an application that has it'],
+    ...[1, 2, 3, 4].map((number): [string, string] => [
+      `docs/laravel.md: Beside a Laravel application (${number})`,
+      'needs Laravel, which neither npm nor Debian has as people use it',
+    ]),
+    ['docs/laravel.md: Whose change it is (1)', 'needs Laravel, which neither npm nor Debian has as people use it'],
     ['docs/fly.md: Deployment to Fly.io (1)', 'needs an account there; deploy.test.ts holds its files to the code'],
     ['docs/sharing-and-conflicts.md: Two people, with curl (2)', 'what the commands before it print'],
     ...['Shown at once', 'Refused, or in conflict', 'Undo and redo', 'Reloads, and no network'].map(
