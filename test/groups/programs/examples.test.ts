@@ -2,4 +2,4 @@
 
 import { runFiles } from '../../helpers/run-files.ts';
 
-runFiles('examples/rails', 'examples/django', 'examples/express');
+runFiles('examples/rails', 'examples/django', 'examples/express', 'examples/php');
