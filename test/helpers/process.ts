@@ -3,6 +3,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import type { Timings } from '../../src/timings.ts';
 import { projectPath } from './project.ts';
 import type { Teardown } from './teardown.ts';
@@ -43,6 +44,8 @@ export async function runCli(
 }
 
 export interface ProcessOptions {
+  /** A folder in whose `node_modules` a Teamboard is installed: that one is run, and in there. Default: the one of the tests. */
+  installedIn?: string;
   /** How many file descriptors it may have (`ulimit -n`); default: as many as this process. */
   openFiles?: number;
   /** Where its standard output and error go: a path; default: to this process. Its `output` is empty then. */
@@ -100,7 +103,7 @@ export function startCli(
   t: Teardown,
   args: string[],
   environment: Record<string, string>,
-  { openFiles, outputPath, timings }: ProcessOptions = {},
+  { installedIn, openFiles, outputPath, timings }: ProcessOptions = {},
 ) {
   const { PATH = '', HOME = '', TMPDIR } = process.env;
   const variables = {
@@ -112,14 +115,18 @@ export function startCli(
   };
   const settings = Object.entries(variables).map(([name, value]) => `${name}=${value}`);
   // `env -i` takes off what tap puts into the environment of each child, which would make it a part of the coverage.
-  const script = timings ? [quickNode, JSON.stringify(timings)] : [cli, ...args];
+  const file = installedIn === undefined ? cli : join(installedIn, 'node_modules/.bin/teamboard');
+  const script = timings ? [quickNode, JSON.stringify(timings)] : [file, ...args];
   const command = ['/usr/bin/env', '-i', ...settings, process.execPath, ...script];
   const shell = [
     ...(openFiles === undefined ? [] : [`ulimit -n ${openFiles}`]),
     ...(outputPath === undefined ? [] : [`exec >'${outputPath}' 2>&1`]),
   ];
   const limited = shell.length === 0 ? command : ['/bin/sh', '-c', `${shell.join('; ')}; exec "$@"`, 'sh', ...command];
-  const child: ChildProcess = spawn(limited[0] ?? '', limited.slice(1), { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child: ChildProcess = spawn(limited[0] ?? '', limited.slice(1), {
+    cwd: installedIn,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   child.stdout?.on('data', (data) => {
     output += data;

@@ -8,6 +8,7 @@ runFiles(
   'readme',
   'deploy',
   'scripts/build',
+  'scripts/pack',
   'scripts/check-imports',
   'scripts/simulate-reconnects',
 );
