@@ -10,6 +10,7 @@ import { loadConfig } from '../src/config/config.ts';
 import { settingNames } from '../src/config/settings.ts';
 import { CLOSE_MS } from '../src/server.ts';
 import { curlSession, welcome } from '../src/welcome.ts';
+import { imageEnvironment, valuesOf } from './helpers/dockerfile.ts';
 import { startNode, useDatabase } from './helpers/node.ts';
 import { readProjectFile as read, root } from './helpers/project.ts';
 
@@ -39,19 +40,6 @@ const packageJson = JSON.parse(read('package.json')) as {
   scripts: Record<string, string>;
   allowScripts: Record<string, boolean>;
 };
-const dockerfile = read('Dockerfile')
-  .replace(/\\\n/g, ' ')
-  .split('\n')
-  .filter((line) => line !== '' && !line.startsWith('#'))
-  .map((line) => {
-    const [instruction = '', ...rest] = line.split(' ');
-    return { instruction, value: rest.join(' ') };
-  });
-const valuesOf = (instruction: string) =>
-  dockerfile.flatMap((line) => (line.instruction === instruction ? line.value : []));
-const imageEnvironment = Object.fromEntries(
-  valuesOf('ENV').flatMap((pairs) => pairs.split(' ').map((pair) => pair.split('='))),
-) as Record<string, string>;
 const config = loadConfig({ DATABASE_URL: 'postgres://database/teamboard', ...imageEnvironment, ...fly.env });
 
 const secondsOf = (duration: string) => {

@@ -81,6 +81,12 @@ t.test('each command of the pages is run, or cannot be run here', async (t) => {
     ]),
     ['docs/laravel.md: Whose change it is (1)', 'needs Laravel, which neither npm nor Debian has as people use it'],
     ['docs/fly.md: Deployment to Fly.io (1)', 'needs an account there; deploy.test.ts holds its files to the code'],
+    ...['Two nodes with Compose (1)', 'Looking in (1)', 'An upgrade (1)', 'A backup (1)', 'A backup (2)'].map(
+      (name): [string, string] => [
+        `docs/compose.md: ${name}`,
+        'needs Docker; compose.test.ts holds its files to the code',
+      ],
+    ),
     ['docs/systemd.md: A tarball (1)', 'test/scripts/pack.test.ts does it, with the packages that are here'],
     ['docs/sharing-and-conflicts.md: Two people, with curl (2)', 'what the commands before it print'],
     ...['Shown at once', 'Refused, or in conflict', 'Undo and redo', 'Reloads, and no network'].map(

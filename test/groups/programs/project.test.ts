@@ -7,6 +7,7 @@ runFiles(
   'docs',
   'readme',
   'deploy',
+  'compose',
   'scripts/build',
   'scripts/pack',
   'scripts/check-imports',
