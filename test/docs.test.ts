@@ -88,6 +88,10 @@ t.test('each command of the pages is run, or cannot be run here', async (t) => {
       ],
     ),
     ['docs/systemd.md: A tarball (1)', 'test/scripts/pack.test.ts does it, with the packages that are here'],
+    ...[1, 2].map((number): [string, string] => [
+      `docs/systemd.md: A service of systemd (${number})`,
+      'needs systemd; systemd.test.ts holds the unit to the code',
+    ]),
     ['docs/sharing-and-conflicts.md: Two people, with curl (2)', 'what the commands before it print'],
     ...['Shown at once', 'Refused, or in conflict', 'Undo and redo', 'Reloads, and no network'].map(
       (name): [string, string] => [

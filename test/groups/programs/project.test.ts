@@ -8,6 +8,7 @@ runFiles(
   'readme',
   'deploy',
   'compose',
+  'systemd',
   'scripts/build',
   'scripts/pack',
   'scripts/check-imports',
