@@ -110,7 +110,8 @@ t.test('it asks for each package that it imports, and what holds for those holds
 });
 
 t.test('`npx teamboard` runs it, with a database of its own in the folder', async (t) => {
-  // As `npm install` does.
+  // As `npm install` does. Without a package.json there, that of a folder above would say what names mean.
+  writeFileSync(join(home, 'package.json'), '{}');
   mkdirSync(join(home, 'node_modules/.bin'));
   symlinkSync(join(installed, packageJson.bin.teamboard), join(home, 'node_modules/.bin/teamboard'));
   chmodSync(join(installed, packageJson.bin.teamboard), 0o755);
@@ -127,7 +128,7 @@ t.test('`npx teamboard` runs it, with a database of its own in the folder', asyn
   }
   node.kill('SIGINT');
   t.strictSame(await node.exit(), { code: 0, signal: null });
-  t.strictSame(readdirSync(home).sort(), ['.data', 'node_modules'], 'which is all that it leaves there');
+  t.strictSame(readdirSync(home).sort(), ['.data', 'node_modules', 'package.json'], 'and leaves nothing else');
 });
 
 t.test('programs import the client from it', async (t) => {
