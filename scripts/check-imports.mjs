@@ -71,6 +71,8 @@ const directions = [
 /** What runs in pages: bundled by the build, and read by the server as files. The application is made with the client. */
 const client = 'client';
 const web = 'web';
+/** What the command line and pages both ask of the way between a client and a node. */
+const way = 'way';
 /** Of the application. */
 const webPackages = /^(?:lit(?:\/.*)?|@preact\/signals-core|fractional-indexing|lean-qr|papaparse)$/;
 
@@ -133,9 +135,10 @@ function misdirected(use) {
   const { file, target } = use;
   if (target === undefined) return [];
   if (isIn(file, web) || isIn(target, web)) {
-    if (isIn(file, web) && isIn(target, web, client)) return [];
-    return [{ use, rule: 'web imports the client alone, and nobody imports web' }];
+    if (isIn(file, web) && isIn(target, web, client, way)) return [];
+    return [{ use, rule: 'web imports the client and the way alone, and nobody imports web' }];
   }
+  if (isIn(file, way) && !isIn(target, way)) return [{ use, rule: 'way runs in pages too, and imports nobody' }];
   if (isIn(file, client) !== isIn(target, client)) return [{ use, rule: 'client and server never import each other' }];
   return directions.flatMap(([from, to, rule]) => (isIn(file, from) && isIn(target, ...to) ? [{ use, rule }] : []));
 }

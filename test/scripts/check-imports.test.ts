@@ -54,19 +54,21 @@ const cases: Array<{ name: string; tree: Record<string, Record<string, string>>;
     ],
   },
   {
-    name: 'the application with the client and its own packages alone',
+    name: 'the application with the client, the way and its own packages alone',
     tree: {
       web: {
         'a.ts': "import { connect } from '../client/b.ts';\nimport { html } from 'lit';\nimport pg from 'pg';",
-        'b.ts': "import type { Board } from '../boards/a.ts';",
+        'b.ts': "import '../way/b.ts';\nimport type { Board } from '../boards/a.ts';",
       },
+      way: { 'a.ts': "import './b.ts';\nimport type { Board } from '../boards/a.ts';", 'b.ts': '' },
       client: { 'a.ts': "import type { View } from '../web/b.ts';", 'b.ts': '' },
       boards: { 'a.ts': "import '../web/a.ts';" },
     },
     says: [
-      'boards/a.ts:1 imports ../web/a.ts: web imports the client alone, and nobody imports web',
-      'client/a.ts:1 imports ../web/b.ts: web imports the client alone, and nobody imports web',
-      'web/b.ts:1 imports ../boards/a.ts: web imports the client alone, and nobody imports web',
+      'boards/a.ts:1 imports ../web/a.ts: web imports the client and the way alone, and nobody imports web',
+      'client/a.ts:1 imports ../web/b.ts: web imports the client and the way alone, and nobody imports web',
+      'way/a.ts:2 imports ../boards/a.ts: way runs in pages too, and imports nobody',
+      'web/b.ts:2 imports ../boards/a.ts: web imports the client and the way alone, and nobody imports web',
       'web/a.ts:3 imports pg: web runs in pages, with Lit, signals and fractional indexing',
     ],
   },

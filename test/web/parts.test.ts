@@ -3,6 +3,8 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { isRank } from '../../src/boards/rank.ts';
+import { mendings } from '../../src/way/mending.ts';
+import { judgeWay, looksHeld, type WayMeasured } from '../../src/way/way-verdict.ts';
 import {
   begin,
   boundsOf,
@@ -15,8 +17,6 @@ import {
   zoomTo,
 } from '../../src/web/canvas/camera.ts';
 import { fieldsOf } from '../../src/web/debug/frame-fields.ts';
-import { mendings } from '../../src/web/debug/mending.ts';
-import { judgeWay, looksHeld, type WayMeasured } from '../../src/web/debug/way-verdict.ts';
 import { lineWith, matching } from '../../src/web/find/match.ts';
 import { byRank, ranksFor } from '../../src/web/list/order.ts';
 import { initialsOf } from '../../src/web/model/palette.ts';

@@ -2,10 +2,10 @@
 
 import { signal } from '@preact/signals-core';
 import { html, type TemplateResult } from 'lit';
+import { mendings } from '../../way/mending.ts';
+import { type Finding, judgeWay } from '../../way/way-verdict.ts';
 import { lineOf } from '../state/service.ts';
-import { mendings } from './mending.ts';
 import { measureWay } from './way-check.ts';
-import { type Finding, judgeWay } from './way-verdict.ts';
 
 const tones = { good: 'Fine', note: 'Note', bad: 'Mend this' } as const;
 
