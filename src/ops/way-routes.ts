@@ -23,6 +23,10 @@ const CheckText = Type.String({
         atMs: Type.Number({ description: 'When it was written, from the first one on.' }),
         httpVersion: Type.String({ description: 'By which the request came to this node.' }),
         isForwarded: Type.Boolean({ description: 'Whether something in between has named itself.' }),
+        isBelieved: Type.Boolean({
+          description: 'Whether it was believed whose request it passes on (`TRUST_PROXY`).',
+        }),
+        isOverTls: Type.Boolean({ description: 'Whether this node takes it that browsers reach it by https.' }),
       }),
     }),
   },
@@ -72,7 +76,7 @@ export const wayRoutes: FastifyPluginAsyncTypebox<WayOptions> = async (app, opti
       },
     },
     async (request, reply) => {
-      const { caller, query, headers, raw } = request;
+      const { caller, query, headers, raw, ips = [], isOverTls } = request;
       const { ticks, silence = heartbeatSeconds } = query;
       const userId = caller.user.id;
       if ([...checks.values()].filter((each) => each === userId).length >= MOST_AT_ONCE) {
@@ -92,7 +96,9 @@ export const wayRoutes: FastifyPluginAsyncTypebox<WayOptions> = async (app, opti
         checks.delete(check);
       });
       const isForwarded = ['via', 'forwarded', 'x-forwarded-for', 'x-real-ip'].some((name) => name in headers);
-      const about = { httpVersion: raw.httpVersion, isForwarded };
+      // The first one is the other end of the connection.
+      const isBelieved = ips.length > 1;
+      const about = { httpVersion: raw.httpVersion, isForwarded, isBelieved, isOverTls };
       return reply
         .headers({ 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' })
         .type(STREAM)

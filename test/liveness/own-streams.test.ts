@@ -104,7 +104,7 @@ t.test('the check of the way ticks, is silent, and ends; so many at once', async
   t.match(frames, [/^event:tick\ndata:\{"atMs":0,/, /^event:tick/, /^event:tick/, /^event:end/]);
   const times = frames.map((frame) => JSON.parse(frame.slice(frame.indexOf('{'))).atMs);
   t.ok((times[2] ?? 0) >= 200 - 5 && (times[3] ?? 0) - (times[2] ?? 0) >= 300 - 5, `${times}`);
-  t.match(frames[0], /"httpVersion":"1.1","isForwarded":false/);
+  t.match(frames[0], /"httpVersion":"1.1","isForwarded":false,"isBelieved":false,"isOverTls":false/);
   const through = await ada.get('/streams/check?ticks=2&silence=0', { via: '1.1 a-proxy' });
   t.match(through.body, /"isForwarded":true/);
 
