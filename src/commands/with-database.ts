@@ -58,14 +58,10 @@ export async function withDatabase<T>(context: Context, work: (database: OpenDat
   }
 }
 
-/** An embedded one that nobody serves is started, and brought up to date: it is only this version's. */
+/** An embedded one that nobody serves is brought up to date: it is only this version's. */
 async function open(config: Readonly<Config>): Promise<Database> {
-  if (config.databaseUrl === undefined) {
-    const url = await findServed(resolve(join(config.dataDir, 'postgres')));
-    if (url !== undefined) return { url, directUrl: url, isEmbedded: true, stop: async () => {} };
-  }
-  const database = await openDatabase(config, quiet, () => {});
-  if (!database.isEmbedded) return database;
+  const { isServed, ...database } = await findDatabase(config);
+  if (!database.isEmbedded || isServed) return database;
   try {
     await migrate(database.directUrl, config.databaseSchema, quiet);
     return database;
@@ -73,6 +69,19 @@ async function open(config: Readonly<Config>): Promise<Database> {
     await database.stop();
     throw error;
   }
+}
+
+/**
+ * An embedded one that nobody serves is started, and no other.
+ *
+ * @throws EmbeddedPostgresError
+ */
+export async function findDatabase(config: Readonly<Config>): Promise<Database & { isServed: boolean }> {
+  if (config.databaseUrl === undefined) {
+    const url = await findServed(resolve(join(config.dataDir, 'postgres')));
+    if (url !== undefined) return { url, directUrl: url, isEmbedded: true, stop: async () => {}, isServed: true };
+  }
+  return { ...(await openDatabase(config, quiet, () => {})), isServed: false };
 }
 
 async function requireMigrated(client: SchemaClient, schema: string): Promise<void> {

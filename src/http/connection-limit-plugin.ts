@@ -1,11 +1,9 @@
 // How many connections this process takes: fewer than it has file descriptors, so that there is one for the database.
 
-import { readFile } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
+import { adviseOnDescriptors, connectionsOf, readDescriptorLimit } from './descriptor-limit.ts';
 
-/** Descriptors that are not clients': three pools, three dedicated connections, Redis, the log, files. */
-const RESERVE = 100;
 const LOG_INTERVAL_MS = 60_000;
 
 /**
@@ -17,14 +15,9 @@ export default fastifyPlugin(
   async (app: FastifyInstance, { streamsPerNode }: { streamsPerNode: number }) => {
     const descriptors = await readDescriptorLimit();
     if (descriptors === undefined) return;
-    const connections = Math.max(1, descriptors - RESERVE);
-    if (connections < streamsPerNode) {
-      const advice = `raise it (ulimit -n ${streamsPerNode + RESERVE}) or lower STREAMS_PER_NODE`;
-      app.log.warn(
-        { descriptors, connections, streamsPerNode },
-        `fewer file descriptors than streams may need: ${advice}`,
-      );
-    }
+    const connections = connectionsOf(descriptors);
+    const advice = adviseOnDescriptors(descriptors, streamsPerNode);
+    if (advice !== undefined) app.log.warn({ descriptors, connections, streamsPerNode }, advice);
     app.server.maxConnections = connections;
     let dropped = 0;
     let loggedAt = -LOG_INTERVAL_MS;
@@ -39,10 +32,3 @@ export default fastifyPlugin(
   },
   { name: 'connection-limit' },
 );
-
-/** @returns undefined where the system does not tell (not Linux), or has no limit */
-async function readDescriptorLimit(): Promise<number | undefined> {
-  const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
-  const [, soft] = /^Max open files\s+(\d+)/m.exec(limits) ?? [];
-  return soft === undefined ? undefined : Number(soft);
-}

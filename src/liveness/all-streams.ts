@@ -1,8 +1,9 @@
 // Every open stream of an installation, as the registry in Redis has them: for whoever looks at it from beside.
 
 import { connectOnce } from '../redis/redis-client.ts';
+import { noAnswer } from './redis-visit.ts';
 import { RegistryClient } from './registry-client.ts';
-import { type HeldStream, RegistryUnavailable } from './stream-registry.ts';
+import type { HeldStream } from './stream-registry.ts';
 
 /** Entries of one question. */
 const PAGE = 500;
@@ -20,9 +21,9 @@ export interface AllStreamsOptions {
  * @throws RegistryUnavailable when Redis cannot be reached, or refuses
  */
 export async function* allStreams({ url, prefix }: AllStreamsOptions): AsyncGenerator<HeldStream> {
-  let reason = 'no answer';
+  let cause: Error | undefined;
   const onError = (error: Error) => {
-    reason = error.message;
+    cause = error;
   };
   const client = new RegistryClient({ url, prefix, name: 'command', commandTimeoutMs: COMMAND_TIMEOUT_MS, onError });
   const { redis, keys } = client;
@@ -41,10 +42,7 @@ export async function* allStreams({ url, prefix }: AllStreamsOptions): AsyncGene
       } while (cursor !== '0');
     }
   } catch (error) {
-    const message = (error as Error).message || reason;
-    throw new RegistryUnavailable(`REDIS_URL: Redis did not answer (${message}): start it, or check the address.`, {
-      cause: error,
-    });
+    throw noAnswer(error as Error, cause);
   } finally {
     redis.disconnect();
   }

@@ -5,11 +5,11 @@ import type { Logger } from '../logging/logger.ts';
 import { knock } from '../redis/knock.ts';
 import { readRedisAddress } from '../redis/redis-address.ts';
 import { connectOnce } from '../redis/redis-client.ts';
-import { commandsOf, inspectRedis, type RedisNeeds } from '../redis/redis-inspection.ts';
+import { inspectRedis, type RedisNeeds } from '../redis/redis-inspection.ts';
 import { RedisRefusedError } from '../redis/redis-refusal.ts';
-import { takeTokenScript } from '../redis/shared-rate-limit.ts';
 import type { Outage } from './outage.ts';
-import { type RegistryClient, registryScripts } from './registry-client.ts';
+import type { RegistryClient } from './registry-client.ts';
+import { needsOf } from './registry-needs.ts';
 
 export interface ServerWatchOptions {
   /** REDIS_URL and REDIS_PREFIX. */
@@ -83,23 +83,4 @@ export class ServerWatch {
     const refusal = outage.refusalOf(error) ?? (await knock(url));
     return refusal === undefined ? error : new RedisRefusedError(refusal);
   }
-}
-
-/** All that nodes send: what their scripts call, and what needs no script. */
-function needsOf({ keys }: RegistryClient, prefix: string, isCluster: boolean): RedisNeeds {
-  const { changes } = keys;
-  return {
-    isCluster,
-    probeKey: `${keys.nodes}:probe`,
-    commands: [
-      ...Object.values(registryScripts).flatMap((lua) => commandsOf(lua, keys.nodes)),
-      ...commandsOf(takeTokenScript, `${prefix}:accounts:probe`),
-      ['HGETALL', keys.nodes],
-      ['HRANDFIELD', keys.nodes, '1', 'WITHVALUES'],
-      ['EVALSHA', '0', '1', keys.nodes],
-      ['XREVRANGE', changes, '+', '-', 'COUNT', '1'],
-      ['XRANGE', changes, '-', '+'],
-      ['XREAD', 'COUNT', '1', 'BLOCK', '1', 'STREAMS', changes, '0'],
-    ],
-  };
 }

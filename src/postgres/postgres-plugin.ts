@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import fastifyPlugin from 'fastify-plugin';
 import type { Pool } from 'pg';
 import { connectionOptions } from './address.ts';
+import { poolSizes } from './pool-sizes.ts';
 import { clientOfSchema } from './schema-client.ts';
 import { asStartupOptions, poolSettings } from './session-settings.ts';
 
@@ -45,12 +46,22 @@ export default fastifyPlugin(
       keepAliveInitialDelayMillis: 5000,
       query_timeout: 6000,
     };
-    await app.register(fastifyPostgres, { ...options, application_name: 'teamboard', max: 10 });
+    await app.register(fastifyPostgres, { ...options, application_name: 'teamboard', max: poolSizes.requests });
     // Ten writers that wait for a locked board hold all of the first pool, and must not stop what the streams of other
     // boards get (E5).
-    await app.register(fastifyPostgres, { ...options, application_name: 'teamboard log', max: 2, name: 'log' });
+    await app.register(fastifyPostgres, {
+      ...options,
+      application_name: 'teamboard log',
+      max: poolSizes.log,
+      name: 'log',
+    });
     // A crowd that opens streams holds the second, and must not stop what those have that are open (E5, E6).
-    await app.register(fastifyPostgres, { ...options, application_name: 'teamboard live', max: 2, name: 'live' });
+    await app.register(fastifyPostgres, {
+      ...options,
+      application_name: 'teamboard live',
+      max: poolSizes.live,
+      name: 'live',
+    });
     const { pool } = app.pg;
     const logPool = app.pg.log?.pool as Pool;
     const livePool = app.pg.live?.pool as Pool;

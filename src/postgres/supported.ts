@@ -9,16 +9,30 @@ export class UnsupportedDatabaseError extends Error {
   override readonly name = 'UnsupportedDatabaseError';
 }
 
-/** @throws UnsupportedDatabaseError for a server that is too old */
-export async function checkServer(client: ClientBase): Promise<void> {
-  const { rows } = await client.query<{ number: number; version: string }>(
+export interface ServerVersion {
+  /** As in `server_version_num`. */
+  number: number;
+  version: string;
+}
+
+export async function readServerVersion(client: ClientBase): Promise<ServerVersion> {
+  const { rows } = await client.query<ServerVersion>(
     `select current_setting('server_version_num')::integer as number, current_setting('server_version') as version`,
   );
-  const { number = 0, version = '' } = rows[0] ?? {};
+  return rows[0] ?? { number: 0, version: '' };
+}
+
+/** @throws UnsupportedDatabaseError for one that is too old */
+export function refuseOldServer({ number, version }: ServerVersion): void {
   if (Math.floor(number / 10_000) >= LEAST_MAJOR) return;
   throw new UnsupportedDatabaseError(
     `DATABASE_URL leads to PostgreSQL ${version}, and ${LEAST_MAJOR} or newer is needed: upgrade it, or name another.`,
   );
+}
+
+/** @throws UnsupportedDatabaseError for a server that is too old */
+export async function checkServer(client: ClientBase): Promise<void> {
+  refuseOldServer(await readServerVersion(client));
 }
 
 /**

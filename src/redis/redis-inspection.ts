@@ -24,10 +24,29 @@ export interface RedisNeeds {
  * @throws RedisRefusedError when this Redis does not do what is needed; what the client throws when it does not answer
  */
 export async function inspectRedis(client: RedisClient, needs: RedisNeeds): Promise<string | undefined> {
-  const { commands, probeKey, isCluster } = needs;
-  const facts = readFacts(await client.info());
+  const facts = await readFacts(client);
+  refuseUnfit(facts, needs);
+  await checkRights(client, needs);
+  await checkWrite(client, needs);
+  return findRisk(facts);
+}
+
+/** What `INFO` says, by its own names. */
+export type Facts = Record<string, string | undefined>;
+
+export async function readFacts(client: RedisClient): Promise<Facts> {
+  const info = await client.info();
+  return Object.fromEntries(info.split(/\r?\n/).map((line) => line.trim().split(/:(.*)/s).slice(0, 2)));
+}
+
+/** @throws RedisRefusedError for a version, kind or role of it that will not do */
+export function refuseUnfit(facts: Facts, { isCluster }: Pick<RedisNeeds, 'isCluster'>): void {
   const fault = findFault(facts, isCluster);
   if (fault) throw new RedisRefusedError(fault);
+}
+
+/** @throws RedisRefusedError when the user lacks some */
+export async function checkRights(client: RedisClient, { commands, probeKey }: RedisNeeds): Promise<void> {
   const words = commands.flatMap((command) => [command.length, ...command]);
   const missing = (await client.eval(findMissingRights, 1, probeKey, ...words)) as string[];
   if (missing.length > 0) {
@@ -37,8 +56,11 @@ export async function inspectRedis(client: RedisClient, needs: RedisNeeds): Prom
         'docs/redis.md (ACL SETUSER).',
     );
   }
+}
+
+/** @throws what Redis answers */
+export async function checkWrite(client: RedisClient, { probeKey }: RedisNeeds): Promise<void> {
   await client.set(probeKey, '1', 'PX', PROBE_MS);
-  return findRisk(facts);
 }
 
 /** @returns each command that a script calls, with the key in the first place */
@@ -50,12 +72,6 @@ export function commandsOf(lua: string, key: string): string[][] {
     if (name === 'EXISTS') return [name, key];
     return [name, key, '1', '1'];
   });
-}
-
-type Facts = Record<string, string | undefined>;
-
-function readFacts(info: string): Facts {
-  return Object.fromEntries(info.split(/\r?\n/).map((line) => line.trim().split(/:(.*)/s).slice(0, 2)));
 }
 
 function findFault(facts: Facts, isCluster: boolean): string | undefined {
@@ -71,8 +87,12 @@ function findFault(facts: Facts, isCluster: boolean): string | undefined {
   return undefined;
 }
 
-/** The streams and the log never need Redis, and it throws keys away only when it is full: not worth a start. */
-function findRisk({ maxmemory, maxmemory_policy: policy = '' }: Facts): string | undefined {
+/**
+ * The streams and the log never need Redis, and it throws keys away only when it is full: not worth a start.
+ *
+ * @returns a warning, in one line
+ */
+export function findRisk({ maxmemory, maxmemory_policy: policy = '' }: Facts): string | undefined {
   if (maxmemory === '0' || !policy.startsWith('allkeys')) return undefined;
   return (
     `REDIS_URL: this Redis throws away any key when it is full (maxmemory-policy ${policy}), and then presence is wrong: ` +
