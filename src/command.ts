@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import { boardsCommand } from './commands/boards.ts';
 import type { Context } from './commands/context.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { exitCodes, failureOf } from './commands/failure.ts';
 import { importCommand } from './commands/import.ts';
@@ -28,6 +29,7 @@ const commands = [
   exportCommand,
   importCommand,
   newEpochCommand,
+  doctorCommand,
 ];
 
 /** What shells say of a process that Ctrl-C has ended. */

@@ -37,10 +37,10 @@ t.test('each command of the pages is run, or cannot be run here', async (t) => {
       'test/http/behind-proxy.test.ts runs it',
     ]),
     ['docs/cli.md: Following a board (1)', 'what `tail` prints'],
-    ...['Looking around', 'Accounts', 'A board as a file'].map((name): [string, string] => [
-      `docs/cli.md: ${name} (1)`,
-      'test/commands/documented.test.ts runs it',
-    ]),
+    ['docs/cli.md: Finding out what is wrong (2)', 'what `doctor` prints'],
+    ...['Looking around', 'Finding out what is wrong', 'Accounts', 'A board as a file'].map(
+      (name): [string, string] => [`docs/cli.md: ${name} (1)`, 'test/commands/documented.test.ts runs it'],
+    ),
     ...[1, 2, 3, 4, 5, 6].map((number): [string, string] => [
       `docs/scaling.md: When streams come back (${number})`,
       'test/scripts/simulate-reconnects.test.ts runs it',

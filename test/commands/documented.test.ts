@@ -52,3 +52,12 @@ t.test('looking around, accounts, and a board as a file', async (t) => {
   t.equal((await signIn(account.password)).status, 401);
   t.equal((await signIn('correct horse battery')).status, 201);
 });
+
+t.test('finding out what is wrong', async (t) => {
+  const { url } = await useDatabase(t);
+  const node = await startNode(t, url, { heartbeatSeconds: 1 });
+  const told = await runBlock(t, 'Finding out what is wrong', { DATABASE_URL: url, PUBLIC_URL: node.url });
+  t.match(told, /^ok {7}LISTEN /m);
+  t.match(told, /^ok {7}silence /m);
+  t.match(told, /^\{"check":"node","state":"ok","text":"Node /m);
+});

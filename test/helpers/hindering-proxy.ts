@@ -10,17 +10,19 @@ import type { Teardown } from './teardown.ts';
  * - `holds`: sends nothing of an answer before it has all of it
  * - `compresses`: gzips what is text, and passes on at once what it has made of each piece
  * - `cuts`: ends what has been silent for a second and a half
+ * - `renames`: has the node believe that its own address is meant
  */
-export type Hindrance = 'holds' | 'compresses' | 'cuts';
+export type Hindrance = 'holds' | 'compresses' | 'cuts' | 'renames';
 
 /** @returns its address, without a slash at the end */
 export async function startHinderingProxy(t: Teardown, hindrance: Hindrance, target: string): Promise<string> {
   const server = http.createServer((request, response) => {
     const { method = 'GET', headers } = request;
-    const via = { via: '1.1 a-proxy' };
+    const host = hindrance === 'renames' ? new URL(target).host : headers.host;
+    const via = { via: '1.1 a-proxy', 'x-forwarded-for': '192.0.2.1' };
     const passed = http.request(
       target + request.url,
-      { method, headers: { ...headers, ...via, 'accept-encoding': 'identity' }, agent: false },
+      { method, headers: { ...headers, ...via, host, 'accept-encoding': 'identity' }, agent: false },
       (answer) => pass(hindrance, answer, response),
     );
     passed.on('error', () => response.destroy());

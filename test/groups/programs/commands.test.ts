@@ -2,4 +2,11 @@
 
 import { runFiles } from '../../helpers/run-files.ts';
 
-runFiles('commands/documented', 'commands/failures', 'commands/transfer', 'commands/tail', 'commands/streams');
+runFiles(
+  'commands/documented',
+  'commands/failures',
+  'commands/transfer',
+  'commands/tail',
+  'commands/streams',
+  'commands/doctor',
+);
