@@ -28,8 +28,8 @@ export interface ReceivedPresence {
 }
 
 export interface EventStream {
-  status: number;
-  headers: http.IncomingHttpHeaders;
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
   /** The body as it came, byte for byte. */
   readonly raw: string;
   /** The events in it, as a browser would dispatch them, without `presence` and `heartbeat`: those come when they come. */
@@ -45,14 +45,14 @@ export interface EventStream {
   /** True when the server has ended the body cleanly; false while it goes on or when it was cut. */
   readonly ended: boolean;
   readonly closed: boolean;
-  /** Waits until a frame fits, at or after `from`. */
+  /** Waits until a frame fits. For `ready` it opens the stream again where it was told to come back before that. */
   next(event: string, fits?: (frame: ReceivedFrame) => boolean): Promise<ReceivedFrame>;
   /** The seqs of the `changed` frames so far. */
   readonly seqs: number[];
   /** Resolves when the server has ended the stream. */
   end(): Promise<void>;
   close(): void;
-  socket: import('node:net').Socket;
+  readonly socket: import('node:net').Socket;
 }
 
 export type OpenOptions = { cookie: string } & BoardRequest;
@@ -92,13 +92,6 @@ async function open(
   headers: Record<string, string>,
   split: (frame: ReceivedFrame) => ReceivedFrame[],
 ): Promise<EventStream> {
-  const request = http.get(url, { agent: false, headers: { accept: 'text/event-stream', ...headers } });
-  t.teardown(() => request.destroy());
-  const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
-    request.once('response', resolve);
-    request.once('error', reject);
-  });
-  request.on('error', () => {});
   const frames: ReceivedFrame[] = [];
   const heartbeats: ReceivedFrame[] = [];
   const presence: ReceivedPresence[] = [];
@@ -113,29 +106,54 @@ async function open(
     else if (id === undefined) presence.push(data);
     else throw new Error(`a presence event with the id ${id}`);
   };
-  const parser = createParser({
-    onEvent: ({ id, event, data }) => {
-      lastEventId = id ?? lastEventId;
-      for (const frame of split({ id, event, data: JSON.parse(data) })) take(frame);
-    },
-    onRetry: (retry) => void retries.push(retry),
-  });
-  response.setEncoding('utf8');
-  response.on('data', (text: string) => {
-    raw += text;
-    if (response.headers['content-type'] === 'text/event-stream') parser.feed(text);
-  });
-  response.once('end', () => {
-    ended = true;
-  });
-  response.on('error', () => {});
-  response.once('close', () => {
-    closed = true;
-  });
+  const connect = async () => {
+    const request = http.get(url, { agent: false, headers: { accept: 'text/event-stream', ...headers } });
+    t.teardown(() => request.destroy());
+    const response = await new Promise<http.IncomingMessage>((resolve, reject) => {
+      request.once('response', resolve);
+      request.once('error', reject);
+    });
+    request.on('error', () => {});
+    const parser = createParser({
+      onEvent: ({ id, event, data }) => {
+        lastEventId = id ?? lastEventId;
+        for (const frame of split({ id, event, data: JSON.parse(data) })) take(frame);
+      },
+      onRetry: (retry) => void retries.push(retry),
+    });
+    response.setEncoding('utf8');
+    response.on('data', (text: string) => {
+      raw += text;
+      if (response.headers['content-type'] === 'text/event-stream') parser.feed(text);
+    });
+    response.once('end', () => {
+      ended = true;
+    });
+    response.on('error', () => {});
+    response.once('close', () => {
+      closed = true;
+    });
+    return { request, response };
+  };
+  let connection = await connect();
+  const isToldToComeBack = () => closed && ended && frames.length === 1 && frames[0]?.data.reason === 'busy';
+  const comeBack = async () => {
+    for (const told of [frames, heartbeats, presence, retries]) told.length = 0;
+    raw = '';
+    ended = false;
+    closed = false;
+    connection = await connect();
+  };
   return {
-    status: response.statusCode ?? 0,
-    headers: response.headers,
-    socket: response.socket,
+    get status() {
+      return connection.response.statusCode ?? 0;
+    },
+    get headers() {
+      return connection.response.headers;
+    },
+    get socket() {
+      return connection.response.socket;
+    },
     frames,
     heartbeats,
     presence,
@@ -158,13 +176,17 @@ async function open(
     next: (event, fits = () => true) => {
       const among = event === 'heartbeat' ? heartbeats : frames;
       return until(
-        () => among.find((frame) => frame.event === event && fits(frame)),
+        async () => {
+          // As an EventSource does. Where a database is as slow as one that is away, whoever opens a stream is told so.
+          if (event === 'ready' && isToldToComeBack()) await comeBack();
+          return among.find((frame) => frame.event === event && fits(frame));
+        },
         () => `a frame '${event}' in … ${raw.slice(-2000)}`,
       );
     },
     end: async () => {
       await until(() => ended, 'the end of the stream');
     },
-    close: () => request.destroy(),
+    close: () => connection.request.destroy(),
   };
 }

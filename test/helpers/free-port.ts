@@ -3,10 +3,11 @@ import net from 'node:net';
 
 /** Below those that Linux gives to connections and to who listens on port 0 (`net.ipv4.ip_local_port_range`). */
 const FIRST = 12_000;
-const COUNT = 20_000;
-/** Few processes of tests run at a time: the ports of each are its own. */
-const OF_A_PROCESS = 40;
+const BLOCKS = 500;
+/** In the first one of its block a process listens for as long as it lives: so the others are for no other process. */
+const BLOCK_SIZE = 40;
 
+let block: Promise<number> | undefined;
 let given = 0;
 
 /**
@@ -16,16 +17,34 @@ let given = 0;
  * @returns a port that nobody listens on now
  */
 export async function findFreePort(): Promise<number> {
+  block ??= takeBlock();
+  const first = await block;
   for (;;) {
-    const port = FIRST + ((process.pid * OF_A_PROCESS + given++) % COUNT);
-    const server = net.createServer().listen(port, '127.0.0.1');
-    const isFree = await once(server, 'listening').then(
-      () => true,
-      () => false,
-    );
-    if (!isFree) continue;
+    const port = first + 1 + (given++ % (BLOCK_SIZE - 1));
+    const server = await listen(port);
+    if (!server) continue;
     server.close();
     await once(server, 'close');
     return port;
   }
+}
+
+/** @returns its first port */
+async function takeBlock(): Promise<number> {
+  for (let number = process.pid; ; number += 1) {
+    const first = FIRST + (number % BLOCKS) * BLOCK_SIZE;
+    const server = await listen(first);
+    if (!server) continue;
+    server.unref();
+    return first;
+  }
+}
+
+/** @returns undefined where somebody else listens */
+async function listen(port: number): Promise<net.Server | undefined> {
+  const server = net.createServer().listen(port, '127.0.0.1');
+  return once(server, 'listening').then(
+    () => server,
+    () => undefined,
+  );
 }
