@@ -41,6 +41,8 @@ export async function startPageHost(
     response.on('close', () => passed.destroy());
     request.pipe(passed);
   });
+  // Idle connections stay: else one may be closed at the moment in which the next request takes it.
+  server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
