@@ -2,10 +2,10 @@
 
 import { randomUUID } from 'node:crypto';
 import t from 'tap';
-import { type Answer, Client } from '../helpers/client.ts';
+import { Client } from '../helpers/client.ts';
 import { openStream } from '../helpers/event-stream.ts';
-import { whileLocked } from '../helpers/lock-tables.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
+import { checkPageTurns } from '../helpers/page-turns.ts';
 import { sameProblem } from '../helpers/problem.ts';
 import { until } from '../helpers/until.ts';
 
@@ -176,18 +176,7 @@ t.test('pages of items, of events and of the log have the same turns (E5)', asyn
   const id = await ada.createBoard();
   const { item } = (await ada.post(`/boards/${id}/items`, { text: 'x' })).body;
   const paths = ['items', `items/${item.id}/history`, 'events'].map((path) => `/boards/${id}/${path}`);
-  const answers: Answer[] = [];
-  let asked: Promise<unknown> = Promise.resolve();
-  await whileLocked(database, ['items', 'board_events'], async () => {
-    asked = Promise.all(
-      Array.from({ length: 30 }, async (_, n) => {
-        answers.push(await ada.get(paths[n % 3] ?? '', { accept: 'application/json' }));
-      }),
-    );
-    await until(() => answers.length >= 10, 'ten that are refused');
-  });
-  await asked;
-  const refused = answers.filter(({ status }) => status !== 200);
-  t.equal(refused.length, 10, 'of 30, twenty may wait');
-  for (const answer of refused) sameProblem(t, answer, 'TB_TOO_MANY_PAGES');
+  await checkPageTurns(t, database, ['items', 'board_events'], (index) =>
+    ada.get(paths[index % 3] ?? '', { accept: 'application/json' }),
+  );
 });

@@ -2,10 +2,10 @@
 
 import t from 'tap';
 import { Trimmer } from '../../src/events/trimmer.ts';
-import { type Answer, Client } from '../helpers/client.ts';
+import { Client } from '../helpers/client.ts';
 import { askWithoutReading, createLargeBoard } from '../helpers/large-board.ts';
-import { whileLocked } from '../helpers/lock-tables.ts';
 import { startNode, useDatabase } from '../helpers/node.ts';
+import { checkPageTurns } from '../helpers/page-turns.ts';
 import { sameProblem } from '../helpers/problem.ts';
 import { until } from '../helpers/until.ts';
 
@@ -196,21 +196,11 @@ t.test('who asks for too many places at once is refused some of them, and nobody
   await ada.post(`/boards/${id}/members`, { userId: eve.user.id, role: 'viewer' });
   const { cursor } = (await ada.get(`/boards/${id}`)).body;
   const path = `/boards/${id}?at=${cursor}`;
-  const answers: Answer[] = [];
-  let asked: Promise<unknown> = Promise.resolve();
-  let hers: Promise<Answer> | undefined;
-  await whileLocked(database, ['board_events'], async () => {
-    asked = Promise.all(
-      Array.from({ length: 30 }, async () => {
-        answers.push(await eve.get(path));
-      }),
-    );
-    await until(() => answers.length >= 10, 'ten that are refused');
-    hers = ada.get(path);
-  });
-  t.equal((await hers)?.status, 200);
-  await asked;
-  const refused = answers.filter(({ status }) => status !== 200);
-  t.equal(refused.length, 10, 'of 30, twenty may wait');
-  for (const answer of refused) sameProblem(t, answer, 'TB_TOO_MANY_PAGES');
+  await checkPageTurns(
+    t,
+    database,
+    ['board_events'],
+    () => eve.get(path),
+    () => ada.get(path),
+  );
 });
