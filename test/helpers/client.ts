@@ -1,6 +1,7 @@
 // A signed-in user who speaks JSON.
 
 import type { TestNode } from './node.ts';
+import { until } from './until.ts';
 
 export interface Answer<Body = Record<string, unknown>> {
   status: number;
@@ -57,14 +58,17 @@ export class Client {
   }
 
   static async #begin(node: Pick<TestNode, 'url'>, path: string, body: object): Promise<Client> {
-    const response = await fetch(node.url + path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-    const answer = (await response.json()) as { user: { id: string; name: string } };
-    // A busy machine may be as slow with the database as one that is away. Nothing was done, and nobody minds two guests.
-    if (response.status === 503) return Client.#begin(node, path, body);
+    const post = async () => {
+      const response = await fetch(node.url + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      const answer = (await response.json()) as { user: { id: string; name: string } };
+      // A busy machine may be as slow with the database as one that is away. Nothing was done, and nobody minds two guests.
+      return response.status !== 503 && { response, answer };
+    };
+    const { response, answer } = await until(post, `an answer to POST ${path}`);
     if (!answer.user) throw new Error(`POST ${path}: ${response.status} ${JSON.stringify(answer)}`);
     const [cookie = ''] = response.headers.getSetCookie();
     return new Client(node.url, cookie.split(';')[0] ?? '', answer.user);
